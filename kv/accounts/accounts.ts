@@ -1,0 +1,53 @@
+// What the accounts context keeps in memory, built once from the settings.
+import type { Clock } from "../clock.ts";
+import type { Store } from "../store.ts";
+import { AccessTokens } from "./access_tokens.ts";
+import { Passwords, type PasswordSettings } from "./passwords.ts";
+import { RefreshTokens } from "./refresh_tokens.ts";
+import { SessionCache } from "./session_cache.ts";
+import { SigningKeys } from "./signing_keys.ts";
+
+export interface AccountsSettings {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** At least 32 random bytes; every other key is derived from them. */
+  readonly secret: Uint8Array;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly accessTokenSeconds: number;
+  readonly refreshTokenSeconds: number;
+  readonly passwords: PasswordSettings;
+  /** How long a signing key signs; 30 days. */
+  readonly signingKeyMs?: number;
+}
+
+export class Accounts {
+  readonly passwords: Passwords;
+  readonly signingKeys: SigningKeys;
+  readonly accessTokens: AccessTokens;
+  readonly refreshTokens: RefreshTokens;
+  /** Sessions that are believed for a moment. */
+  readonly sessions: SessionCache;
+  /** How long a session lasts without being refreshed. */
+  readonly sessionMs: number;
+
+  constructor(settings: AccountsSettings) {
+    const { store, clock, secret } = settings;
+    this.passwords = new Passwords(settings.passwords);
+    this.signingKeys = new SigningKeys(store, clock, {
+      secret,
+      tokenMs: settings.accessTokenSeconds * 1000,
+      ...(settings.signingKeyMs === undefined
+        ? {}
+        : { rotationMs: settings.signingKeyMs }),
+    });
+    this.accessTokens = new AccessTokens(clock, this.signingKeys, {
+      issuer: settings.issuer,
+      audience: settings.audience,
+      seconds: settings.accessTokenSeconds,
+    });
+    this.refreshTokens = new RefreshTokens(secret);
+    this.sessions = new SessionCache(store, clock);
+    this.sessionMs = settings.refreshTokenSeconds * 1000;
+  }
+}

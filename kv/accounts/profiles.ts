@@ -1,0 +1,125 @@
+// Profiles: who a user is to others, and the public shapes made of it. Passwords live in a row of their own.
+import type * as z from "zod";
+import { toTimestamp } from "../clock.ts";
+import { keys } from "../keys.ts";
+import type { liveUser, me, profileCard, user } from "../shapes.ts";
+import type { Mutation, Row, Store } from "../store.ts";
+import { foldAscii, foldName } from "./names.ts";
+
+export interface LiveProfile {
+  readonly v: 1;
+  readonly id: string;
+  /** As typed at registration; unique without regard to case. */
+  readonly username: string;
+  readonly displayName: string;
+  /** Folded. */
+  readonly email?: string;
+  readonly about?: string;
+  readonly avatar?: string;
+  readonly createdAt: number;
+}
+
+/** What is left of a deleted user. */
+export interface Tombstone {
+  readonly v: 1;
+  readonly id: string;
+  readonly deleted: true;
+}
+
+export type Profile = LiveProfile | Tombstone;
+
+/** Under each name a user can be found by. The username is there to tell which of the two it is. */
+export interface SearchRow {
+  readonly v: 1;
+  /** Folded. */
+  readonly username: string;
+}
+
+export function isDeleted(profile: Profile): profile is Tombstone {
+  return "deleted" in profile;
+}
+
+/** The user as anybody may see it: field by field, so that a new field of the record is never shown by accident. */
+export function toUser(profile: LiveProfile): z.infer<typeof liveUser>;
+export function toUser(profile: Profile): z.infer<typeof user>;
+export function toUser(profile: Profile): z.infer<typeof user> {
+  if (isDeleted(profile)) return { id: profile.id, deleted: true };
+  return {
+    id: profile.id,
+    username: profile.username,
+    displayName: profile.displayName,
+    ...(profile.avatar === undefined ? {} : { avatar: profile.avatar }),
+    ...(profile.about === undefined ? {} : { about: profile.about }),
+    createdAt: toTimestamp(profile.createdAt),
+  };
+}
+
+/** The user as only it sees itself. */
+export function toMe(profile: LiveProfile): z.infer<typeof me> {
+  return {
+    ...toUser(profile),
+    ...(profile.email === undefined ? {} : { email: profile.email }),
+  };
+}
+
+/** What a list of members shows of a user. */
+export function toCard(profile: Profile): z.infer<typeof profileCard> {
+  if (isDeleted(profile)) return { id: profile.id, deleted: true };
+  return {
+    id: profile.id,
+    username: profile.username,
+    displayName: profile.displayName,
+    ...(profile.avatar === undefined ? {} : { avatar: profile.avatar }),
+  };
+}
+
+export function readProfile(store: Store, id: string): Promise<Row<Profile>> {
+  return store.get<Profile>(keys.profile(id));
+}
+
+/** The profiles of those ids that are users or were; in the order of `ids`, each once. */
+export async function readUsers(
+  { store }: { readonly store: Store },
+  ids: Iterable<string>,
+): Promise<Map<string, Profile>> {
+  const wanted = [...new Set(ids)];
+  const rows = await store.getMany<Profile>(wanted.map(keys.profile));
+  const found = new Map<string, Profile>();
+  for (const { value } of rows) if (value) found.set(value.id, value);
+  return found;
+}
+
+/** A user that rows refer to: users are never taken away, only deleted. */
+export function requireProfile(
+  users: ReadonlyMap<string, Profile>,
+  id: string,
+): Profile {
+  return users.get(id) ?? { v: 1, id, deleted: true };
+}
+
+/** Moves a user's search rows from what `before` was called to what `after` is; null where there is none. */
+export function moveSearchNames(
+  before: LiveProfile | null,
+  after: LiveProfile | null,
+): Mutation[] {
+  const old = before ? searchNames(before) : [];
+  const now = after ? searchNames(after) : [];
+  const mutations: Mutation[] = [];
+  for (const name of old) {
+    if (before && !now.includes(name)) {
+      mutations.push({ key: keys.searchName(name, before.id), delete: true });
+    }
+  }
+  for (const name of now) {
+    if (after && !old.includes(name)) {
+      const row: SearchRow = { v: 1, username: foldAscii(after.username) };
+      mutations.push({ key: keys.searchName(name, after.id), value: row });
+    }
+  }
+  return mutations;
+}
+
+function searchNames(profile: LiveProfile): string[] {
+  const names = [foldAscii(profile.username), foldName(profile.displayName)];
+  return [...new Set(names)];
+}

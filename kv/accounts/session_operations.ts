@@ -1,0 +1,104 @@
+// What a user does with sessions: refresh, log out, list, end.
+import * as z from "zod";
+import { toTimestamp } from "../clock.ts";
+import { notFound, Refused } from "../errors.ts";
+import { keys } from "../keys.ts";
+import { publicOperation, userOperation } from "../operation.ts";
+import { id, listOf, nothing, timestamp } from "../shapes.ts";
+import { isDeleted, readProfile } from "./profiles.ts";
+import { rotate } from "./rotation.ts";
+import {
+  endSession,
+  getSession,
+  isLive,
+  type Session,
+  sessionIds,
+} from "./sessions.ts";
+import { signedIn, signIn } from "./sign_in.ts";
+
+const refreshToken = z.string().min(1).max(512);
+
+const session = z.object({
+  id,
+  current: z.boolean().describe("Whether it is the one that asks"),
+  createdAt: timestamp,
+  seenAt: timestamp.describe("When it was last refreshed"),
+  agent: z.string().optional(),
+  address: z.string().optional(),
+}).meta({ id: "Session" });
+
+export const refresh = publicOperation({
+  name: "session.refresh",
+  summary: "Exchange a refresh token for a new one and an access token",
+  input: z.object({ refreshToken }),
+  output: signedIn,
+  async run(core, { refreshToken }) {
+    const session = await rotate(core, refreshToken);
+    const { value: profile } = await readProfile(core.store, session.user);
+    if (!profile || isDeleted(profile)) {
+      throw new Refused("unauthenticated", "This refresh token is not valid.");
+    }
+    return await signIn(core, profile, session);
+  },
+});
+
+export const logOut = publicOperation({
+  name: "session.logout",
+  summary: "End the session of a refresh token; says nothing about the token",
+  input: z.object({ refreshToken }),
+  output: nothing,
+  async run(core, { refreshToken }) {
+    const { refreshTokens } = core.accounts;
+    const claim = refreshTokens.parse(refreshToken);
+    const session = claim &&
+      await getSession(core.store, core.clock, claim.session);
+    if (session && refreshTokens.isGenuine(claim, session.salt)) {
+      await endSession(core, session.user, session.id);
+    }
+    return {};
+  },
+});
+
+export const listSessions = userOperation({
+  name: "session.list",
+  summary: "List your sessions, the newest first",
+  input: nothing,
+  output: listOf(session),
+  async run(core, _input, principal) {
+    const ids = await sessionIds(core.store, principal.user);
+    const rows = await core.store.getMany<Session>(ids.map(keys.session));
+    const now = core.clock.now();
+    const items = [];
+    for (const { value } of rows.reverse()) {
+      if (value && isLive(value, now)) {
+        items.push(toShape(value, principal.session));
+      }
+    }
+    return { items, nextCursor: null };
+  },
+});
+
+export const endOwnSession = userOperation({
+  name: "session.end",
+  summary: "End one of your sessions and close its sockets",
+  input: z.object({ session: id }),
+  output: nothing,
+  async run(core, input, { user }) {
+    const session = await getSession(core.store, core.clock, input.session);
+    if (session?.user !== user) throw notFound();
+    await endSession(core, user, session.id);
+    return {};
+  },
+});
+
+/** Field by field: what tokens are derived from stays inside. */
+function toShape(value: Session, current: string): z.infer<typeof session> {
+  return {
+    id: value.id,
+    current: value.id === current,
+    createdAt: toTimestamp(value.createdAt),
+    seenAt: toTimestamp(value.seenAt),
+    ...(value.agent === undefined ? {} : { agent: value.agent }),
+    address: value.address,
+  };
+}

@@ -1,0 +1,33 @@
+// Time as a parameter: the wall clock for what people see, the monotonic one for deadlines.
+
+export interface Clock {
+  /** Wall time in milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds since some start; never goes back. */
+  elapsed(): number;
+  /** Resolves after `ms`, or rejects with the signal's reason when it is aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const stop = () => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      }, ms);
+      signal?.addEventListener("abort", stop, { once: true });
+    }),
+};
+
+/** RFC 3339 in UTC with milliseconds, as every time on the wire. */
+export function toTimestamp(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,182 @@
+// One commit in the making: changes see the room as it will be after those before them, and add events and rows.
+import { toTimestamp } from "../clock.ts";
+import { messageId } from "../ids.ts";
+import { keys } from "../keys.ts";
+import type { Message } from "../shapes.ts";
+import type { Check, Commit, Key, Mutation, Store } from "../store.ts";
+import {
+  type LogRow,
+  type Member,
+  type RoomEvent,
+  toMessage,
+  toMessageFrame,
+} from "./event.ts";
+import type { Ring } from "./feed.ts";
+import type { Head } from "./head.ts";
+import { type RoomState, toSent } from "./room_state.ts";
+
+/** A commit takes 1,000 mutations, 800 KiB of values and, on a denokv server, 10 checks; a single change adds up to 400. */
+const FULL = { mutations: 600, bytes: 400 * 1024, checks: 7 };
+
+export interface NewMessage {
+  readonly nonce: string;
+  readonly sender: string;
+  readonly clientId: string;
+  readonly text: string;
+}
+
+export class Draft {
+  /** The room as it will be: changes may set what describes it; numbers and time are the draft's. */
+  readonly head: Head;
+  readonly rows: LogRow[] = [];
+  readonly rings: Ring[] = [];
+  readonly checks: Check[] = [];
+  readonly #mutations: Mutation[] = [];
+  readonly #members = new Map<string, Member | null>();
+  readonly #sent = new Map<string, Map<string, Message>>();
+  readonly #rewritten = new Map<number, Message>();
+  readonly #at: string;
+  #bytes = 0;
+
+  /** @param commit the id by which this commit is recognised when its answer is lost */
+  constructor(
+    private readonly store: Store,
+    readonly base: RoomState,
+    commit: string,
+    now: number,
+  ) {
+    this.head = { ...base.head, commit, at: Math.max(now, base.head.at) };
+    this.#at = toTimestamp(this.head.at);
+  }
+
+  get room(): string {
+    return this.base.room;
+  }
+
+  /** Room for one more change? */
+  get full(): boolean {
+    return this.#mutations.length >= FULL.mutations ||
+      this.#bytes >= FULL.bytes || this.checks.length >= FULL.checks;
+  }
+
+  get empty(): boolean {
+    return this.#mutations.length === 0;
+  }
+
+  /** How much was added so far: a change that is refused must have added nothing. */
+  get size(): number {
+    return this.#mutations.length;
+  }
+
+  /** Reads what is not known of a user yet; answers nothing to wait for where all is known. */
+  meet(user: string): Promise<void> | undefined {
+    if (this.#members.has(user) || this.base.member(user) !== undefined) return;
+    return this.base.meetMember(user);
+  }
+
+  /** The same, with what the user has sent. */
+  meetSender(user: string): Promise<unknown> | undefined {
+    if (this.base.sender(user) !== undefined) return this.meet(user);
+    return Promise.all([this.base.meetSender(user), this.meet(user)]);
+  }
+
+  /** Null where the user, who must have been met, is no member. */
+  member(user: string): Member | null {
+    const member = this.#members.get(user);
+    return member === undefined ? this.base.member(user) ?? null : member;
+  }
+
+  /** What a user, who must have been met as a sender, has sent under a `clientId`: in this draft, or at a `seq`. */
+  sentUnder(user: string, clientId: string): Message | number | undefined {
+    return this.#sent.get(user)?.get(clientId) ??
+      this.base.sender(user)?.recent.get(clientId);
+  }
+
+  /** How many messages a user, who must have been met as a sender, has sent in the room. */
+  sentCount(user: string): number {
+    return (this.base.sender(user)?.count ?? 0) +
+      (this.#sent.get(user)?.size ?? 0);
+  }
+
+  /** The message created at `seq` as it is now, or null. */
+  async message(seq: number): Promise<Message | null> {
+    const rewritten = this.#rewritten.get(seq);
+    if (rewritten) return rewritten;
+    const row = await this.store.get<string>(keys.message(this.room, seq));
+    return row.value === null ? null : toMessage(row.value);
+  }
+
+  addMessage({ nonce, sender, clientId, text }: NewMessage): Message {
+    const seq = ++this.head.seq;
+    this.head.lastMessage = seq;
+    const message: Message = {
+      id: messageId(seq, nonce),
+      room: this.room,
+      seq,
+      n: ++this.head.n,
+      rev: seq,
+      sender,
+      clientId,
+      text,
+      at: this.#at,
+    };
+    let sent = this.#sent.get(sender);
+    if (!sent) this.#sent.set(sender, sent = new Map());
+    sent.set(clientId, message);
+    const frame = toMessageFrame(message);
+    this.rows.push({ seq, frame });
+    this.set(keys.message(this.room, seq), frame);
+    this.set(
+      keys.sent(this.room, sender, seq),
+      toSent(this.sentCount(sender), clientId),
+    );
+    return message;
+  }
+
+  /** Changes what a message's row says; the event that tells of it is added separately. */
+  rewriteMessage(message: Message): void {
+    this.#rewritten.set(message.seq, message);
+    this.set(keys.message(this.room, message.seq), toMessageFrame(message));
+  }
+
+  /** Takes the next `seq` for an event that is told with `about(seq)`. */
+  addEvent(about: (seq: number) => RoomEvent): number {
+    const seq = ++this.head.seq;
+    const { n, commit } = this.head;
+    const event = { ...about(seq), v: 1 as const, n, commit };
+    this.rows.push({ seq, event });
+    this.set(keys.event(this.room, seq), event);
+    return seq;
+  }
+
+  /** What later changes of this draft, and the writer after it, know of a member. */
+  setMember(user: string, member: Member | null): void {
+    this.#members.set(user, member);
+    const key = keys.member(this.room, user);
+    if (member === null) this.delete(key);
+    else this.set(key, member);
+  }
+
+  /** A row outside the log, such as a job. */
+  add(mutation: Mutation): void {
+    this.#mutations.push(mutation);
+  }
+
+  set(key: Key, value: unknown): void {
+    this.add({ key, value });
+    // Two bytes a character is the most a string takes; what is not a string is small.
+    this.#bytes += typeof value === "string" ? 2 * value.length : 256;
+  }
+
+  delete(key: Key): void {
+    this.add({ key, delete: true });
+  }
+
+  toCommit(): Commit {
+    const headKey = keys.head(this.room);
+    return {
+      checks: [{ key: headKey, version: this.base.version }, ...this.checks],
+      mutations: [...this.#mutations, { key: headKey, value: this.head }],
+    };
+  }
+}

@@ -1,0 +1,154 @@
+// How isolates hear of each other's commits: a doorbell that is watched, and a short-lived feed that says what rang.
+import { type Clock } from "../clock.ts";
+import { keys } from "../keys.ts";
+import type { Commit, KeyPart, Outcome, Store } from "../store.ts";
+import type { LogRow } from "./event.ts";
+
+/** What a commit touched. A room's ring names its new head; a user's is a hint what to read again. */
+export type Ring =
+  | {
+    readonly room: string;
+    readonly seq: number;
+    /** The rows themselves, where the commit was made in this isolate. Never in the feed. */
+    readonly rows?: readonly LogRow[];
+  }
+  | {
+    readonly user: string;
+    readonly what: "membership" | "mark";
+    readonly in: string;
+  }
+  | {
+    readonly user: string;
+    readonly what: "session";
+    /** The session that ended. */
+    readonly session: string;
+  }
+  | { readonly user: string; readonly what: "profile" };
+
+/** Called with the rings of one commit, in the order of commits. */
+export type RingListener = (rings: readonly Ring[]) => void | Promise<void>;
+
+interface FeedRow {
+  readonly from: string;
+  readonly rings: readonly Ring[];
+}
+
+/** How long a feed row is kept; an isolate that slept longer reads all heads it follows again. */
+const FEED_ROW_MS = 60_000;
+/** Polling as a backstop, for a ring that got lost. */
+const POLL_MS = 5_000;
+
+export class Feed {
+  #listener: RingListener = () => {};
+
+  /** @param isolate a name of this isolate that no other ever had */
+  constructor(
+    private readonly store: Store,
+    private readonly clock: Clock,
+    readonly isolate: string,
+  ) {}
+
+  /** The one who is told of every commit; without one nobody is. */
+  listener(listener: RingListener): void {
+    this.#listener = listener;
+  }
+
+  /** Adds doorbell and feed row to a commit. */
+  attach(commit: Commit, rings: readonly Ring[]): Commit {
+    if (rings.length === 0) return commit;
+    const told = rings.map((ring) =>
+      "room" in ring ? { room: ring.room, seq: ring.seq } : ring
+    );
+    return {
+      ...commit,
+      mutations: [
+        ...commit.mutations,
+        { key: keys.bell(), value: this.isolate },
+      ],
+      appends: [{
+        prefix: keys.feed(),
+        value: { from: this.isolate, rings: told } satisfies FeedRow,
+        expireInMs: FEED_ROW_MS,
+      }],
+    };
+  }
+
+  /** Tells this isolate at once, after a commit that was made here. */
+  announce(rings: readonly Ring[]): void {
+    if (rings.length > 0) void this.#listener(rings);
+  }
+
+  /** A commit of rows that are in no room's log: stored, then announced. */
+  async commit(commit: Commit, rings: readonly Ring[]): Promise<Outcome> {
+    const outcome = await this.store.commit(this.attach(commit, rings));
+    if (outcome.kind === "stored") this.announce(rings);
+    return outcome;
+  }
+
+  /**
+   * Follows what other isolates commit, until the signal. `missed` is called
+   * where the feed may have forgotten something since this isolate last looked.
+   */
+  async follow(
+    missed: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let cursor: KeyPart | null = await this.#newest();
+    let lookedAt = this.clock.elapsed();
+    let busy = false;
+    let again = false;
+
+    const look = async () => {
+      again = true;
+      if (busy) return;
+      busy = true;
+      try {
+        while (again && !signal.aborted) {
+          again = false;
+          // A feed row may be gone a little after its time: whoever slept that long cannot know what it missed.
+          if (this.clock.elapsed() - lookedAt > FEED_ROW_MS / 2) {
+            cursor = await this.#newest();
+            await missed();
+          }
+          const rows = await this.#since(cursor);
+          lookedAt = this.clock.elapsed();
+          for (const row of rows) {
+            cursor = row.key.at(-1)!;
+            if (row.value.from !== this.isolate) {
+              await this.#listener(row.value.rings);
+            }
+          }
+        }
+      } finally {
+        busy = false;
+      }
+    };
+
+    const poll = async () => {
+      while (!signal.aborted) {
+        await this.clock.sleep(POLL_MS, signal).catch(() => {});
+        await look();
+      }
+    };
+    await Promise.all([
+      this.store.watch(keys.bell(), () => void look(), signal),
+      poll(),
+    ]);
+  }
+
+  async #newest(): Promise<KeyPart | null> {
+    const [row] = await this.store.list(keys.feed(), {
+      limit: 1,
+      reverse: true,
+    });
+    return row?.key.at(-1) ?? null;
+  }
+
+  #since(cursor: KeyPart | null) {
+    return this.store.list<FeedRow>(
+      keys.feed(),
+      // The lowest string above the cursor: a range's start is inclusive.
+      cursor === null ? {} : { start: [...keys.feed(), `${cursor}\u0000`] },
+    );
+  }
+}

@@ -1,0 +1,72 @@
+// What an operation is: one value that REST, sockets, the documents and the parity test all read.
+import type * as z from "zod";
+import type { Core } from "./core.ts";
+import type { Caller, Principal } from "./principal.ts";
+
+interface Described<
+  Name extends string,
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+> {
+  /** `noun.verb`; also the socket command's type. */
+  readonly name: Name;
+  /** One line for people. */
+  readonly summary: string;
+  readonly input: Input;
+  readonly output: Output;
+}
+
+/** Anybody may ask; the operation itself decides. REST only: a socket always belongs to somebody. */
+export interface PublicOperation<
+  Name extends string = string,
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+> extends Described<Name, Input, Output> {
+  readonly access: "public";
+  run(
+    core: Core,
+    input: z.output<Input>,
+    caller: Caller,
+  ): Promise<z.input<Output>>;
+}
+
+/** Asked by a signed-in user, by REST or by socket. */
+export interface UserOperation<
+  Name extends string = string,
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+> extends Described<Name, Input, Output> {
+  readonly access: "user";
+  /**
+   * The operation takes its place in its room's order before it first waits,
+   * so a socket may start the next one on that room without waiting for this one.
+   */
+  readonly ordered?: true;
+  run(
+    core: Core,
+    input: z.output<Input>,
+    principal: Principal,
+  ): Promise<z.input<Output>>;
+}
+
+export type Operation = PublicOperation | UserOperation;
+
+export function publicOperation<
+  Name extends string,
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+>(
+  operation: Omit<PublicOperation<Name, Input, Output>, "access">,
+): PublicOperation<Name, Input, Output> {
+  return { ...operation, access: "public" };
+}
+
+export function userOperation<
+  Name extends string,
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+>(
+  operation: Omit<UserOperation<Name, Input, Output>, "access">,
+): UserOperation<Name, Input, Output> {
+  return { ...operation, access: "user" };
+}

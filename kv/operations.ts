@@ -1,0 +1,68 @@
+// Everything Kvorum can be asked to do. REST, sockets, documents and the parity test all read this table.
+import { deleteMe } from "./accounts/deletion.ts";
+import { logIn } from "./accounts/login.ts";
+import { register } from "./accounts/register.ts";
+import { searchUsers } from "./accounts/search.ts";
+import {
+  endOwnSession,
+  listSessions,
+  logOut,
+  refresh,
+} from "./accounts/session_operations.ts";
+import { createTicket } from "./accounts/tickets.ts";
+import { getUser, readMe, updateMe } from "./accounts/users.ts";
+import { deleteMessage, editMessage } from "./messages/edit.ts";
+import { getMessage, readHistory } from "./messages/history.ts";
+import { sendMessage } from "./messages/send.ts";
+import type { Operation } from "./operation.ts";
+import { markRead } from "./receipts/read.ts";
+import { changeRoom, getRoom } from "./rooms/change.ts";
+import { listChannels } from "./rooms/channels.ts";
+import { createRoom } from "./rooms/create.ts";
+import { deleteRoom } from "./rooms/deletion.ts";
+import { joinRoom, leaveRoom } from "./rooms/join.ts";
+import {
+  addToRoom,
+  changeMember,
+  listMembers,
+  removeFromRoom,
+} from "./rooms/members.ts";
+import { listRooms } from "./rooms/mine.ts";
+
+export const OPERATIONS: readonly Operation[] = [
+  register,
+  logIn,
+  refresh,
+  logOut,
+  listSessions,
+  endOwnSession,
+  createTicket,
+
+  readMe,
+  updateMe,
+  deleteMe,
+  getUser,
+  searchUsers,
+
+  createRoom,
+  listRooms,
+  listChannels,
+  getRoom,
+  changeRoom,
+  deleteRoom,
+  joinRoom,
+  leaveRoom,
+
+  listMembers,
+  addToRoom,
+  changeMember,
+  removeFromRoom,
+
+  sendMessage,
+  getMessage,
+  readHistory,
+  editMessage,
+  deleteMessage,
+
+  markRead,
+];

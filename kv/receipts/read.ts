@@ -1,0 +1,66 @@
+// One's own read mark in a room: it only moves forward, in a row of its own, without moving the room's head.
+import * as z from "zod";
+import type { Core } from "../core.ts";
+import { notFound, Refused } from "../errors.ts";
+import { keys } from "../keys.ts";
+import type { StoredEvent } from "../log/event.ts";
+import { toMessage } from "../log/event.ts";
+import { userOperation } from "../operation.ts";
+import { requireAccess } from "../rooms/access.ts";
+import type { Mark } from "../rooms/membership.ts";
+import { countSent, unreadOf } from "../rooms/mine.ts";
+import { id, seq } from "../shapes.ts";
+
+const TRIES = 20;
+
+export const markRead = userOperation({
+  name: "receipt.read",
+  summary: "Say how far one has read; never moves back",
+  input: z.object({ room: id, seq }),
+  output: z.object({ seq, n: seq, unread: seq }),
+  async run(core, { room, seq }, { user }) {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const { head } = await requireAccess(core, "receipt.read", room, user);
+      if (seq > head.seq) {
+        throw new Refused("invalid", "The room has no such seq yet.", {
+          errors: [{ path: "seq", message: `must be at most ${head.seq}` }],
+        });
+      }
+      const key = keys.mark(user, room);
+      const { value: mark, version } = await core.store.get<Mark>(key);
+      // Removed since the room was read.
+      if (mark === null) throw notFound();
+      const moved = seq > mark.seq;
+      const now = moved ? await markAt(core, room, user, seq) : mark;
+      if (moved) {
+        // The check keeps the mark moving forward, and from coming back after a removal.
+        const outcome = await core.feed.commit({
+          checks: [{ key, version }],
+          mutations: [{ key, value: now }],
+        }, [{ user, what: "mark", in: room }]);
+        if (outcome.kind !== "stored") continue;
+      }
+      const sent = await countSent(core, room, user);
+      return { seq: now.seq, n: now.n, unread: unreadOf(head.n, sent, now) };
+    }
+    throw new Refused("unavailable", "The mark is contended; try again.");
+  },
+});
+
+async function markAt(
+  core: Core,
+  room: string,
+  user: string,
+  seq: number,
+): Promise<Mark> {
+  const [[message, event], own] = await Promise.all([
+    core.store.getMany([keys.message(room, seq), keys.event(room, seq)]),
+    countSent(core, room, user, seq),
+  ]);
+  if (typeof message?.value === "string") {
+    return { v: 1, seq, n: toMessage(message.value).n, own };
+  }
+  const stored = event?.value as StoredEvent | null | undefined;
+  if (!stored) throw notFound();
+  return { v: 1, seq, n: stored.n, own };
+}

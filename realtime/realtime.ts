@@ -1,0 +1,75 @@
+// All that is live in this isolate: its sockets' sessions and what they share.
+import type { Core } from "../kv/core.ts";
+import type { Caller, Principal } from "../kv/principal.ts";
+import type { RateLimits } from "../kv/rates.ts";
+import { Follower } from "./follower.ts";
+import { Hub } from "./hub.ts";
+import type { Shared } from "./shared.ts";
+import { Heartbeat } from "./session/heartbeat.ts";
+import { Session } from "./session/session.ts";
+import { LoopTurn, type Turn } from "./session/turn.ts";
+import type { Attend } from "./sockets/port.ts";
+
+/** Clients that are sent away come back over this time, not all at once. */
+const COME_BACK_MS = 5_000;
+/** How many sockets are told goodbye in one turn. */
+const DRAINED_AT_ONCE = 200;
+
+export class Realtime implements Shared {
+  readonly hub = new Hub();
+  readonly follower: Follower;
+  readonly heartbeat: Heartbeat;
+  readonly turn: Turn;
+  readonly #sessions = new Set<Session>();
+  #draining = false;
+
+  /** @param report is told what went wrong where no client is to blame */
+  constructor(
+    readonly core: Core,
+    readonly rates: RateLimits,
+    readonly report: (thrown: unknown) => void,
+  ) {
+    this.follower = new Follower(core, this.hub, report);
+    this.heartbeat = new Heartbeat(core.clock, report);
+    this.turn = new LoopTurn(report);
+    core.feed.listener((rings) => this.follower.hear(rings));
+  }
+
+  get sockets(): number {
+    return this.#sessions.size;
+  }
+
+  /** Runs until the signal: heartbeats, and what other isolates commit. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      this.heartbeat.start(signal),
+      this.core.feed.follow(() => this.follower.missed(), signal),
+    ]);
+  }
+
+  /** What a new socket's events go to. */
+  attend(caller: Caller, shown: Principal | null): Attend {
+    return (port) => {
+      const session: Session = new Session(
+        this,
+        port,
+        caller,
+        shown,
+        () => this.#sessions.delete(session),
+      );
+      this.#sessions.add(session);
+      if (this.#draining) session.end("draining", COME_BACK_MS);
+      return session;
+    };
+  }
+
+  /** Sends every client away, to come back elsewhere or later; in batches, so that the loop stays free. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    let count = 0;
+    for (const session of [...this.#sessions]) {
+      session.end("draining", Math.floor(Math.random() * COME_BACK_MS));
+      if (++count % DRAINED_AT_ONCE === 0) await this.core.clock.sleep(0);
+    }
+  }
+}

@@ -1,0 +1,195 @@
+// The rooms one socket follows: each live, or behind and reading the log at the pace that the socket takes.
+import type { Core } from "../../kv/core.ts";
+import { LIMITS } from "../../kv/limits.ts";
+import { readLog } from "../../kv/log/read.ts";
+import { backOff } from "../../kv/log/commit.ts";
+import { presentRows } from "../../kv/rooms/present.ts";
+import { Chunk } from "../chunk.ts";
+import type { Follower } from "../follower.ts";
+import { removedFrame, roomFrame } from "../frames.ts";
+import type { Hub, RemovalReason, RoomFollower, Subscription } from "../hub.ts";
+import type { SocketPort } from "../sockets/port.ts";
+import type { Outbox } from "./outbox.ts";
+
+const PAGE = 500;
+/** How many rooms' pages are read at once for one socket. */
+const READERS = 4;
+
+interface Followed {
+  readonly subscription: Subscription;
+  /** Say `room.live` when it is. */
+  announce: boolean;
+  /** Its next page is being read or waits for a reader. */
+  reading: boolean;
+}
+
+interface Deps {
+  readonly core: Core;
+  readonly hub: Hub;
+  readonly follower: Follower;
+  readonly port: SocketPort;
+  readonly outbox: Outbox;
+  report(thrown: unknown): void;
+  /** The socket does not take what it is sent. */
+  lagging(): void;
+  /** The user may have come back into a room by now. */
+  ended(room: string): void;
+}
+
+export class FollowedRooms implements RoomFollower {
+  /** Null: known to the client, but not followed. */
+  readonly #rooms = new Map<string, Followed | null>();
+  readonly #queue: Followed[] = [];
+  #readers = 0;
+
+  constructor(private readonly deps: Deps, readonly user: string) {}
+
+  isKnown(room: string): boolean {
+    return this.#rooms.has(room);
+  }
+
+  isFollowed(room: string): boolean {
+    return (this.#rooms.get(room) ?? null) !== null;
+  }
+
+  /** Registers before membership and head are read; an earlier subscription to the room ends. */
+  register(room: string): Subscription {
+    this.#endOf(room);
+    const subscription = this.deps.hub.follow(room, this);
+    this.#rooms.set(room, { subscription, announce: false, reading: false });
+    return subscription;
+  }
+
+  /**
+   * Starts a registered subscription: events after `from` follow, after what is in the outbox now.
+   * Does nothing where it was ended in between.
+   *
+   * @param head the room's `seq`, read after registering
+   */
+  start(
+    subscription: Subscription,
+    { from, head, joined, announce }: {
+      from: number;
+      head: number;
+      joined: number;
+      announce: boolean;
+    },
+  ): void {
+    const followed = this.#find(subscription);
+    if (!followed) return;
+    subscription.cursor = from;
+    subscription.joined = joined;
+    subscription.state = "behind";
+    followed.announce = announce;
+    this.deps.follower.begin(subscription, head);
+    this.#advance(followed);
+  }
+
+  /** The client wants no more of the room, but stays its member. */
+  unfollow(room: string): void {
+    this.#endOf(room);
+    this.#rooms.set(room, null);
+  }
+
+  /** The room is nothing to the client any more, or was never told to it. */
+  forget(room: string): void {
+    this.#endOf(room);
+    this.#rooms.delete(room);
+  }
+
+  forgetAll(): void {
+    for (const room of [...this.#rooms.keys()]) this.forget(room);
+  }
+
+  deliver(subscription: Subscription, chunk: Chunk): void {
+    const { outbox } = this.deps;
+    if (!outbox.lagging) return outbox.share(chunk);
+    const followed = this.#find(subscription);
+    if (!followed) return;
+    subscription.state = "behind";
+    subscription.cursor = chunk.first - 1;
+    followed.announce = true;
+    outbox.push(roomFrame("lag", chunk.room, { head: chunk.last }));
+    this.deps.lagging();
+    this.#advance(followed);
+  }
+
+  advanced(subscription: Subscription): void {
+    const followed = this.#find(subscription);
+    if (followed) this.#advance(followed);
+  }
+
+  removed(subscription: Subscription, reason: RemovalReason): void {
+    const { room } = subscription;
+    if (this.#rooms.get(room)?.subscription !== subscription) return;
+    this.#rooms.delete(room);
+    this.deps.outbox.push(removedFrame(room, reason));
+    if (reason !== "deleted") this.deps.ended(room);
+  }
+
+  #find(subscription: Subscription): Followed | null {
+    const followed = this.#rooms.get(subscription.room);
+    return followed?.subscription === subscription ? followed : null;
+  }
+
+  #endOf(room: string): void {
+    const followed = this.#rooms.get(room);
+    if (followed) this.deps.hub.unfollow(followed.subscription);
+  }
+
+  /** Goes live where nothing is missing, in the turn in which that is seen; else has the next page read. */
+  #advance(followed: Followed): void {
+    const { subscription } = followed;
+    const cursor = this.deps.hub.topic(subscription.room)?.cursor ?? null;
+    if (subscription.state !== "behind" || cursor === null) return;
+    // Ahead of the hub: it will call when it has moved on.
+    if (followed.reading || subscription.cursor > cursor) return;
+    if (subscription.cursor === cursor) {
+      subscription.state = "live";
+      if (!followed.announce) return;
+      followed.announce = false;
+      this.deps.outbox.push(
+        roomFrame("room.live", subscription.room, { seq: cursor }),
+      );
+      return;
+    }
+    followed.reading = true;
+    this.#queue.push(followed);
+    if (this.#readers < READERS) void this.#read();
+  }
+
+  async #read(): Promise<void> {
+    this.#readers++;
+    let failures = 0;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      try {
+        await this.deps.port.whenDrained(LIMITS.shedBytes);
+        await this.#readPage(next.subscription);
+        failures = 0;
+      } catch (thrown) {
+        this.deps.report(thrown);
+        await backOff(this.deps.core.clock, failures++);
+      }
+      next.reading = false;
+      this.#advance(next);
+    }
+    this.#readers--;
+  }
+
+  /** Never past the hub's cursor: up to there every end of a membership has taken effect. */
+  async #readPage(subscription: Subscription): Promise<void> {
+    const { core, hub, outbox } = this.deps;
+    const { room, cursor: after } = subscription;
+    const until = hub.topic(room)?.cursor ?? after;
+    if (subscription.state !== "behind" || until <= after) return;
+    const rows = await readLog(core.store, room, { after, until, limit: PAGE });
+    const frames = await presentRows(core, room, rows);
+    const last = rows.at(-1);
+    // Ended meanwhile; the compiler remembers the state from before the wait.
+    if (last === undefined || (subscription.state as string) !== "behind") {
+      return;
+    }
+    outbox.share(new Chunk(room, after + 1, last.seq, frames));
+    subscription.cursor = last.seq;
+  }
+}

@@ -1,0 +1,227 @@
+// One socket's session: takes its frames, runs its commands in order and within bounds, and ends it.
+import { authenticate } from "../../kv/accounts/verify.ts";
+import { Refused, toWireError } from "../../kv/errors.ts";
+import { LIMITS } from "../../kv/limits.ts";
+import type { Caller, Principal } from "../../kv/principal.ts";
+import type { Bucket } from "../../kv/rates.ts";
+import { errorFrame } from "../frames.ts";
+import type { Shared } from "../shared.ts";
+import type { SocketEvents, SocketPort } from "../sockets/port.ts";
+import { byeFrame, type Closing, CLOSINGS } from "./closing.ts";
+import type { Commanded } from "./commands.ts";
+import type { Answer, Places, Welcome } from "./shapes.ts";
+import { Deadline } from "./deadline.ts";
+import {
+  type Command,
+  findCommand,
+  parseCommand,
+  runCommand,
+} from "./dispatch.ts";
+import { Entry, type Host } from "./entry.ts";
+import type { Pulse } from "./heartbeat.ts";
+import { Lanes } from "./lanes.ts";
+import { Outbox } from "./outbox.ts";
+
+/** How many refusals for too many commands are answered before the socket is closed. */
+const PATIENCE = 100;
+
+export class Session implements SocketEvents, Host, Commanded {
+  readonly outbox: Outbox;
+  readonly #pulse: Pulse;
+  readonly #commands: Bucket;
+  readonly #lanes = new Lanes();
+  readonly #helloDue: Deadline;
+  readonly #drainDue: Deadline;
+  /** Commands that wait while the session is looked at again. */
+  readonly #arrived: Command[] = [];
+  #checking = false;
+  #inFlight = 0;
+  #badFrames = 0;
+  #impatience = 0;
+  #ended = false;
+  #entry: Entry | null = null;
+
+  /**
+   * @param shown who the upgrade request showed to be, null where `hello` is to tell
+   * @param left is called once, when the session has ended
+   */
+  constructor(
+    readonly shared: Shared,
+    readonly port: SocketPort,
+    private readonly caller: Caller,
+    private readonly shown: Principal | null,
+    private readonly left: () => void,
+  ) {
+    const { core, turn, heartbeat, rates } = shared;
+    this.outbox = new Outbox(port, { batch: false }, turn);
+    this.#commands = rates.bucket("commands");
+    this.#pulse = heartbeat.join({
+      ping: () => port.ping(),
+      silent: () => this.end("no_heartbeat"),
+    });
+    this.#drainDue = new Deadline(core.clock);
+    this.#helloDue = new Deadline(core.clock);
+    this.#helloDue.set(
+      shown ? LIMITS.helloWithinAuthenticatedMs : LIMITS.helloWithinMs,
+      () => this.end("unauthenticated"),
+    );
+  }
+
+  text(frame: string): void {
+    const command = parseCommand(frame);
+    if ("refusal" in command) return this.#bad(command.id, command.refusal);
+    if (findCommand(command.type) === null) {
+      const refusal = new Refused("unknown_command", "No such command.");
+      return this.#bad(command.id, refusal);
+    }
+    if (this.#inFlight >= LIMITS.commandsInFlight) {
+      return this.#refuse(command, 100, "Too many commands at once.");
+    }
+    const waitMs = this.#commands.take() ?? this.#takeMessage(command);
+    if (waitMs !== null) {
+      return this.#refuse(command, waitMs, "Too many commands.");
+    }
+    if (this.#impatience > 0) this.#impatience--;
+    this.#inFlight++;
+    this.#arrived.push(command);
+    if (!this.#checking) this.#startArrived();
+    // Who does not take the answers is not asked for more.
+    if (this.outbox.lagging) this.lagging();
+  }
+
+  binary(): void {
+    this.#bad("null", new Refused("malformed_frame", "Frames are text here."));
+  }
+
+  alive(): void {
+    this.#pulse.beat();
+  }
+
+  closed(): void {
+    this.#leave();
+  }
+
+  /** @throws Refused `hello_required` before the client has said who it is */
+  requireEntry(): Entry {
+    if (this.#entry) return this.#entry;
+    throw new Refused("hello_required", "Say hello first.");
+  }
+
+  async hello(
+    token: string | undefined,
+    places: Places,
+    batch: boolean,
+  ): Promise<Answer<Welcome>> {
+    if (this.#entry) throw new Refused("conflict", "Hello was said already.");
+    const principal = token === undefined
+      ? this.shown
+      : await authenticate(this.shared.core, token, this.caller);
+    if (
+      principal === null || (this.shown ?? principal).user !== principal.user
+    ) {
+      throw new Refused("unauthenticated", "Hello needs one's own token.");
+    }
+    if (this.#entry) throw new Refused("conflict", "Hello was said already.");
+    if (this.#ended) throw new Refused("unauthenticated", "The socket ended.");
+    if (this.shared.hub.of(principal.user).size >= LIMITS.socketsPerUser) {
+      throw new Refused("rate_limited", "This user has too many sockets.");
+    }
+    this.#helloDue.clear();
+    this.#entry = new Entry(this, principal);
+    const answer = await this.#entry.welcome(places);
+    this.outbox.batch = batch;
+    return answer;
+  }
+
+  /** The socket does not take what it is sent: nothing more is read from it until it does, or it is closed. */
+  lagging(): void {
+    if (this.#drainDue.isSet || this.#ended) return;
+    this.#drainDue.set(LIMITS.lagMs, () => this.end("too_slow"));
+    this.port.pause();
+    void this.port.whenDrained(LIMITS.shedBytes).then(() => {
+      this.#drainDue.clear();
+      this.port.resume();
+    });
+  }
+
+  /** Says goodbye and is gone from every index at once, without waiting for the socket. */
+  end(closing: Closing, afterMs = 0): void {
+    if (this.#ended) return;
+    this.outbox.push(byeFrame(closing, afterMs));
+    this.outbox.flush();
+    this.#leave();
+    this.port.close(CLOSINGS[closing].code, closing);
+  }
+
+  /** Starts what has arrived, in order, once the session is known to live. */
+  #startArrived(): void {
+    const { sessions } = this.shared.core.accounts;
+    while (this.#arrived.length > 0 && !this.#ended) {
+      const principal = this.#entry?.principal;
+      if (principal && !sessions.isFresh(principal.session)) {
+        this.#checking = true;
+        void this.#check(principal).then(() => {
+          this.#checking = false;
+          this.#startArrived();
+        });
+        return;
+      }
+      this.#start(this.#arrived.shift()!);
+    }
+  }
+
+  async #check(principal: Principal): Promise<void> {
+    try {
+      await this.shared.core.accounts.sessions.requireLive(principal);
+    } catch (thrown) {
+      if (!(thrown instanceof Refused)) this.shared.report(thrown);
+      this.end(thrown instanceof Refused ? "unauthenticated" : "draining");
+    }
+  }
+
+  #start(command: Command): void {
+    const found = findCommand(command.type)!;
+    const run = async () => {
+      const { reply, afterwards, closing } = await runCommand(
+        this,
+        found,
+        command,
+      );
+      this.#inFlight--;
+      if (this.#ended) return;
+      this.outbox.push(reply);
+      afterwards?.();
+      if (closing) this.end(closing);
+    };
+    const { room } = command.data;
+    if (typeof room !== "string") void run();
+    else this.#lanes.add(room, { ordered: "ordered" in found, run });
+  }
+
+  #takeMessage({ type }: Command): number | null {
+    const user = this.#entry?.principal.user;
+    if (user === undefined || type !== "message.send") return null;
+    return this.shared.rates.take("messages", user);
+  }
+
+  #bad(id: string, refusal: Refused): void {
+    this.outbox.push(errorFrame(id, toWireError(refusal)));
+    if (++this.#badFrames >= LIMITS.badFrames) this.end("malformed");
+  }
+
+  #refuse({ id }: Command, retryAfterMs: number, message: string): void {
+    const refusal = new Refused("rate_limited", message, { retryAfterMs });
+    this.outbox.push(errorFrame(id, toWireError(refusal)));
+    if (++this.#impatience >= PATIENCE) this.end("rate_limited", retryAfterMs);
+  }
+
+  #leave(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#helloDue.clear();
+    this.#drainDue.clear();
+    this.shared.heartbeat.leave(this.#pulse);
+    this.#entry?.leave();
+    this.left();
+  }
+}

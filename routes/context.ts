@@ -1,0 +1,31 @@
+// What the REST layer is given, and what its middleware hands on from one to the next.
+import type { Core } from "../kv/core.ts";
+import type { Journal } from "../kv/journal.ts";
+import type { Caller, Principal } from "../kv/principal.ts";
+import type { RateLimits } from "../kv/rates.ts";
+
+export interface AppDeps {
+  readonly core: Core;
+  readonly journal: Pick<Journal, "error">;
+  /** Without it nothing is limited. */
+  readonly rates?: RateLimits;
+  /** Whether requests can be served now; answered by /readyz. */
+  ready(): boolean;
+}
+
+export interface Env {
+  /** What the server's adapter knows of the connection; absent in tests that call the app directly. */
+  Bindings: {
+    readonly incoming?: {
+      readonly socket: { readonly remoteAddress?: string | undefined };
+    };
+  };
+  Variables: {
+    requestId: string;
+    caller: Caller;
+    /** Set where the operation is for signed-in users. */
+    principal: Principal;
+    /** What the operation's schema made of path, query and body. */
+    input: unknown;
+  };
+}

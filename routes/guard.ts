@@ -1,0 +1,37 @@
+// Who asks: the caller's address, and for users' operations the access token.
+import type { MiddlewareHandler } from "hono";
+import { authenticate } from "../kv/accounts/verify.ts";
+import { Refused } from "../kv/errors.ts";
+import type { AppDeps, Env } from "./context.ts";
+
+const AGENT_LENGTH = 200;
+
+/** Middleware that leaves the caller in `c.var.caller`. */
+export const knowCaller: MiddlewareHandler<Env> = async (c, next) => {
+  const agent = c.req.header("user-agent")?.slice(0, AGENT_LENGTH);
+  c.set("caller", {
+    address: c.env?.incoming?.socket.remoteAddress ?? "unknown",
+    ...(agent ? { agent } : {}),
+  });
+  await next();
+};
+
+/** Middleware that leaves the user in `c.var.principal`. Throws `unauthenticated`, `token_expired`. */
+export function requirePrincipal({ core }: AppDeps): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const token = bearerToken(c.req.header("authorization"));
+    if (token === null) {
+      throw new Refused(
+        "unauthenticated",
+        "Send an access token: Authorization: Bearer ….",
+      );
+    }
+    c.set("principal", await authenticate(core, token, c.get("caller")));
+    await next();
+  };
+}
+
+/** The token of an `Authorization` header, or null where there is none. */
+export function bearerToken(authorization: string | undefined): string | null {
+  return authorization?.match(/^Bearer +([^\s]+) *$/i)?.[1] ?? null;
+}

@@ -1,0 +1,108 @@
+// Listening: the app under node:http, upgrades handed to whoever makes sockets of them, and an end that comes.
+import type { Buffer } from "node:buffer";
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
+
+/** Whatever answers requests; a Hono app does. */
+export interface Answering {
+  fetch(request: Request, env: HttpBindings): Response | Promise<Response>;
+}
+
+export interface ServeOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Given every request that asks for an upgrade; without it they are answered 501 and closed. */
+  readonly onUpgrade?: (
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ) => void;
+}
+
+export interface Serving {
+  readonly port: number;
+  /** Takes no more connections, waits up to `graceMs` for those that are busy, then cuts the rest. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** The address could not be listened on; the message says why and what to set. */
+export class ListenError extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = "ListenError";
+  }
+}
+
+/** Resolves once connections are taken. Throws {@link ListenError}. */
+export async function serve(
+  app: Answering,
+  { host, port, onUpgrade = refuseUpgrade }: ServeOptions,
+): Promise<Serving> {
+  // Without a certificate the adapter makes a plain server, which its type does not tell.
+  const server = createAdaptorServer({
+    fetch: (request, env) => app.fetch(request, env as HttpBindings),
+    // Its own Response would be refused by Deno.serve in the same process.
+    overrideGlobalObjects: false,
+  }) as Server;
+  server.on("upgrade", onUpgrade);
+
+  // The server forgets connections that were upgraded, so closing needs a list of its own.
+  const connections = new Set<Socket>();
+  server.on("connection", (connection: Socket) => {
+    connections.add(connection);
+    connection.once("close", () => connections.delete(connection));
+  });
+
+  await listen(server, host, port);
+  return {
+    port: (server.address() as { port: number }).port,
+    close: (graceMs) => close(server, connections, graceMs),
+  };
+}
+
+async function listen(server: Server, host: string, port: number) {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, resolve);
+    });
+  } catch (error) {
+    throw new ListenError(whyNot(error, host, port), error);
+  }
+}
+
+function whyNot(error: unknown, host: string, port: number): string {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  switch (code) {
+    case "EADDRINUSE":
+      return `Port ${port} on ${host} is taken: end what listens there, or set PORT to another one.`;
+    case "EACCES":
+      return `Port ${port} needs rights this user does not have: set PORT to 1024 or above.`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `${host} is no address of this machine: set HOST to one, or to 0.0.0.0 for all.`;
+    default:
+      return `Can't listen on ${host}, port ${port}: ${error}`;
+  }
+}
+
+async function close(
+  server: Server,
+  connections: ReadonlySet<Socket>,
+  graceMs: number,
+) {
+  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => {
+    for (const connection of connections) connection.destroy();
+  }, graceMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+function refuseUpgrade(_request: IncomingMessage, socket: Duplex) {
+  socket.end("HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n");
+}

@@ -1,0 +1,91 @@
+// A server of one's own for a test: main.ts as a process, with exactly the permissions of `deno task start`.
+import assert from "node:assert/strict";
+import { listSettings } from "../kv/settings.ts";
+
+const ROOT = new URL("../", import.meta.url);
+/** Far more than any start or end takes, so that a test which hangs says so. */
+const PATIENCE_MS = 60_000;
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ServerProcess {
+  /** Where it says that it listens. Rejects with what it wrote where it ends before. */
+  readonly url: Promise<string>;
+  readonly ended: Promise<Ended>;
+  kill(signal: Deno.Signal): void;
+}
+
+/**
+ * Starts a server that keeps its data below `folder`, on any free port. What `env` leaves out has its
+ * default, whatever the environment of the tests says.
+ */
+export function startServer(
+  folder: string,
+  mode: "development" | "production",
+  env: Readonly<Record<string, string>> = {},
+): ServerProcess {
+  const unset = Object.fromEntries(
+    listSettings().map(({ name }) => [name, ""]),
+  );
+  const child = new Deno.Command("deno", {
+    args: [
+      "run",
+      `--config=${new URL("deno.json", ROOT).pathname}`,
+      ...permissionsOf("start"),
+      new URL("main.ts", ROOT).pathname,
+      ...(mode === "development" ? ["--dev"] : []),
+    ],
+    cwd: folder,
+    env: { ...unset, PORT: "0", NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+
+  const told = Promise.withResolvers<string>();
+  // A test that expects no start does not wait for the address.
+  told.promise.catch(() => {});
+  const overdue = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  const stdout = collect(child.stdout, (text) => {
+    const url = text.match(/(?:listens at |"url":")(http[^\s"]+)/)?.[1];
+    if (url !== undefined) told.resolve(url);
+  });
+  const stderr = collect(child.stderr);
+
+  const ended = (async () => {
+    const { code } = await child.status;
+    clearTimeout(overdue);
+    const end = { code, stdout: await stdout, stderr: await stderr };
+    told.reject(new Error(`It ended: ${JSON.stringify(end)}`));
+    return end;
+  })();
+  return { url: told.promise, ended, kill: (signal) => child.kill(signal) };
+}
+
+/** The `--allow-…` flags of a task in deno.json. */
+export function permissionsOf(task: string): string[] {
+  const { tasks } = JSON.parse(
+    Deno.readTextFileSync(new URL("deno.json", ROOT)),
+  );
+  const flags: string[] = tasks[task].command.match(
+    /--(?:allow-\S+|no-prompt)/g,
+  );
+  assert.ok(flags.length > 0);
+  return flags;
+}
+
+async function collect(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  seen: (all: string) => void = () => {},
+): Promise<string> {
+  let all = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    all += text;
+    seen(all);
+  }
+  return all;
+}

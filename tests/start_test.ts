@@ -1,0 +1,123 @@
+// Starting and ending as people do it: main.ts as a process, by its output, its answers and its exit code.
+import assert from "node:assert/strict";
+import { listSettings } from "../kv/settings.ts";
+import { permissionsOf, startServer } from "./server.ts";
+
+const STRONG = crypto.getRandomValues(new Uint8Array(32)).toBase64();
+
+async function inFolder(test: (folder: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("development says where it listens and what to try, answers, and ends at SIGINT despite open sockets", () =>
+  inFolder(async (folder) => {
+    const server = startServer(folder, "development");
+    const url = await server.url;
+    const response = await fetch(`${url}/healthz`);
+    assert.equal(response.status, 200);
+    await response.body?.cancel();
+
+    // One that never asks, one in the middle of a request, one that asked for an upgrade.
+    const address = { hostname: "127.0.0.1", port: Number(new URL(url).port) };
+    const sockets = await Promise.all(
+      [0, 1, 2].map(() => Deno.connect(address)),
+    );
+    const halfSaid = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\n" +
+      "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
+    await sockets[1]!.write(new TextEncoder().encode(halfSaid));
+    const upgrade = "GET /api/v1/ws HTTP/1.1\r\nHost: x\r\n" +
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    await sockets[2]!.write(new TextEncoder().encode(upgrade));
+    await sockets[2]!.read(new Uint8Array(1000));
+
+    server.kill("SIGINT");
+    const { code, stdout, stderr } = await server.ended;
+    for (const socket of sockets) socket.close();
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    assert.match(stdout, new RegExp(`curl ${url}/api/v1/auth/register`));
+    assert.match(stdout, /websocat ws:\/\/127\.0\.0\.1:\d+\/api\/v1\/ws/);
+    assert.match(stdout, /\/docs\n/);
+  }));
+
+Deno.test("development makes its own SECRET and keeps it", () =>
+  inFolder(async (folder) => {
+    const secrets: string[] = [];
+    for (let start = 0; start < 2; start++) {
+      const server = startServer(folder, "development");
+      await server.url;
+      secrets.push(await Deno.readTextFile(`${folder}/data/secret`));
+      server.kill("SIGINT");
+      assert.equal((await server.ended).code, 0);
+    }
+    assert.equal(Uint8Array.fromBase64(secrets[0]!).length, 32);
+    assert.equal(secrets[1], secrets[0]);
+  }));
+
+Deno.test("production says in JSON that it listens", () =>
+  inFolder(async (folder) => {
+    const env = { SECRET: STRONG, HOST: "127.0.0.1" };
+    const server = startServer(folder, "production", env);
+    const url = await server.url;
+    server.kill("SIGTERM");
+    const { code, stdout } = await server.ended;
+    assert.equal(code, 0);
+    const [first] = stdout.trim().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual({ event: first.event, url: first.url }, {
+      event: "server.listening",
+      url,
+    });
+    assert.ok(!stdout.includes(STRONG));
+  }));
+
+Deno.test("production makes no SECRET and starts on no weak one", () =>
+  inFolder(async (folder) => {
+    const weak = btoa("a".repeat(40));
+    const refusals = {
+      "":
+        /^SECRET is not set: set it to what `openssl rand -base64 32` prints, and keep it\.\n$/,
+      [weak]: /^SECRET is not random: set it to .+\n$/,
+    };
+    for (const [secret, refusal] of Object.entries(refusals)) {
+      const env = { SECRET: secret };
+      const { code, stdout, stderr } = await startServer(
+        folder,
+        "production",
+        env,
+      ).ended;
+      assert.equal(code, 1);
+      assert.match(stderr, refusal);
+      assert.equal(stdout, "");
+      assert.ok(!stderr.includes(weak));
+    }
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
+  }));
+
+Deno.test("a port that is taken is told in one line", () =>
+  inFolder(async (folder) => {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    const { code, stderr } = await startServer(folder, "development", {
+      PORT: String(port),
+    }).ended;
+    assert.equal(code, 1);
+    assert.equal(
+      stderr,
+      `Port ${port} on 127.0.0.1 is taken: end what listens there, or set PORT to another one.\n`,
+    );
+  }));
+
+Deno.test("the tasks that start a server may read every setting, and may do the same", () => {
+  const permissions = permissionsOf("start");
+  assert.deepEqual(permissionsOf("dev"), permissions);
+  const readable = permissions.find((flag) => flag.startsWith("--allow-env="))
+    ?.split("=")[1]?.split(",") ?? [];
+  for (const { name } of listSettings()) {
+    assert.ok(readable.includes(name), name);
+  }
+});
