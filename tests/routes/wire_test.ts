@@ -21,30 +21,6 @@ async function served(test: (port: number) => Promise<void>): Promise<void> {
   });
 }
 
-Deno.test("a chunked body that never ends is answered too_large", () =>
-  served(async (port) => {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    const write = async (text: string) => {
-      const bytes = new TextEncoder().encode(text);
-      for (let sent = 0; sent < bytes.length;) {
-        sent += await connection.write(bytes.subarray(sent));
-      }
-    };
-    await write(
-      "POST /api/v1/auth/login HTTP/1.1\r\nHost: kvorum.test\r\n" +
-        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-    );
-    const chunk = " ".repeat(16 * 1024);
-    for (let sent = 0; sent <= LIMITS.bodyBytes; sent += chunk.length) {
-      await write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
-    }
-    const answer = new Uint8Array(4096);
-    const length = await connection.read(answer);
-    const text = new TextDecoder().decode(answer.subarray(0, length ?? 0));
-    assert.match(text, /^HTTP\/1\.1 413 /);
-    connection.close();
-  }));
-
 Deno.test("requests work over the wire, and a session knows its address and agent", () =>
   served(async (port) => {
     const api = `http://127.0.0.1:${port}/api/v1`;
@@ -77,3 +53,32 @@ Deno.test("a body that breaks off is no answer and no harm", () =>
     assert.equal(response.status, 200);
     await response.body?.cancel();
   }));
+
+Deno.test({
+  name: "a chunked body that never ends is answered too_large",
+  // The HTTP adapter gives such a body half a second more to end, by a timer of its own. Last in this file for that.
+  sanitizeOps: false,
+  fn: () =>
+    served(async (port) => {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      const write = async (text: string) => {
+        const bytes = new TextEncoder().encode(text);
+        for (let sent = 0; sent < bytes.length;) {
+          sent += await connection.write(bytes.subarray(sent));
+        }
+      };
+      await write(
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: kvorum.test\r\n" +
+          "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+      );
+      const chunk = " ".repeat(16 * 1024);
+      for (let sent = 0; sent <= LIMITS.bodyBytes; sent += chunk.length) {
+        await write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
+      }
+      const answer = new Uint8Array(4096);
+      const length = await connection.read(answer);
+      const text = new TextDecoder().decode(answer.subarray(0, length ?? 0));
+      assert.match(text, /^HTTP\/1\.1 413 /);
+      connection.close();
+    }),
+});
