@@ -58,6 +58,7 @@ Deno.test({
   name: "a chunked body that never ends is answered too_large",
   // The HTTP adapter gives such a body half a second more to end, by a timer of its own. Last in this file for that.
   sanitizeOps: false,
+  sanitizeResources: false,
   fn: () =>
     served(async (port) => {
       const connection = await Deno.connect({ hostname: "127.0.0.1", port });
