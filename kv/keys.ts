@@ -6,21 +6,23 @@ export const keys = {
   room: (room: string): Key => ["r", room],
   /** `Head`: what the room is now. Every change of the room moves it. */
   head: (room: string): Key => ["r", room, "h"],
-  /** The message created at `seq`, as its frame (see log/frames.ts). */
+  /** The message created at `seq`, as its frame (see log/event.ts). */
   message: (room: string, seq: number): Key => ["r", room, "m", seq],
   messages: (room: string): Key => ["r", room, "m"],
   /** Any other durable event of the room: `EventRow`. */
   event: (room: string, seq: number): Key => ["r", room, "e", seq],
   events: (room: string): Key => ["r", room, "e"],
-  /** One sender's messages in the room: `‹how many so far› ‹clientId›`. */
-  sent: (room: string, user: string, seq: number): Key => [
+  /** What one user has sent in the room lately, and how much in all (see log/sent.ts). */
+  sender: (room: string, user: string): Key => ["r", room, "s", user],
+  /** What a user sent before, in pages named by their last message. */
+  sentPage: (room: string, user: string, seq: number): Key => [
     "r",
     room,
-    "s",
+    "p",
     user,
     seq,
   ],
-  sentBy: (room: string, user: string): Key => ["r", room, "s", user],
+  sentPages: (room: string, user: string): Key => ["r", room, "p", user],
   /** What an edited message said first, hashed, to tell a repeat that differs. */
   firstText: (room: string, seq: number): Key => ["r", room, "t", seq],
   /** `Member`. */

@@ -13,10 +13,13 @@ import {
 } from "./event.ts";
 import type { Ring } from "./feed.ts";
 import type { Head } from "./head.ts";
-import { type RoomState, toSent } from "./room_state.ts";
+import type { RoomState } from "./room_state.ts";
+import { Sender } from "./sent.ts";
 
 /** A commit takes 1,000 mutations, 800 KiB of values and, on a denokv server, 10 checks; a single change adds up to 400. */
-const FULL = { mutations: 600, bytes: 400 * 1024, checks: 7 };
+const FULL = { mutations: 600, bytes: 640 * 1024, checks: 7 };
+/** What the rows of one more sender weigh, about. */
+const SENDER_BYTES = 1024;
 
 export interface NewMessage {
   readonly nonce: string;
@@ -121,15 +124,14 @@ export class Draft {
       at: this.#at,
     };
     let sent = this.#sent.get(sender);
-    if (!sent) this.#sent.set(sender, sent = new Map());
+    if (!sent) {
+      this.#sent.set(sender, sent = new Map());
+      this.#bytes += SENDER_BYTES;
+    }
     sent.set(clientId, message);
     const frame = toMessageFrame(message);
     this.rows.push({ seq, frame });
     this.set(keys.message(this.room, seq), frame);
-    this.set(
-      keys.sent(this.room, sender, seq),
-      toSent(this.sentCount(sender), clientId),
-    );
     return message;
   }
 
@@ -176,7 +178,24 @@ export class Draft {
     const headKey = keys.head(this.room);
     return {
       checks: [{ key: headKey, version: this.base.version }, ...this.checks],
-      mutations: [...this.#mutations, { key: headKey, value: this.head }],
+      mutations: [
+        ...this.#mutations,
+        ...this.#senderRows(),
+        { key: headKey, value: this.head },
+      ],
     };
+  }
+
+  #senderRows(): Mutation[] {
+    const rows: Mutation[] = [];
+    for (const [user, sent] of this.#sent) {
+      const sender = this.base.sender(user) ?? new Sender();
+      const { open, pages } = sender.with([...sent.values()]);
+      rows.push({ key: keys.sender(this.room, user), value: open });
+      for (const { last, value } of pages) {
+        rows.push({ key: keys.sentPage(this.room, user, last), value });
+      }
+    }
+    return rows;
   }
 }

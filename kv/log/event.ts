@@ -68,6 +68,9 @@ export function toMessageFrame(message: Message): string {
     (message.deletedAt === undefined
       ? ""
       : `,"deletedAt":"${message.deletedAt}"`) +
+    (message.deletedBy === undefined
+      ? ""
+      : `,"deletedBy":"${message.deletedBy}"`) +
     (message.text === undefined
       ? ""
       : `,"text":${JSON.stringify(message.text)}`) +

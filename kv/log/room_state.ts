@@ -3,36 +3,9 @@ import { keys } from "../keys.ts";
 import type { Store } from "../store.ts";
 import { type LogRow, type Member, toMessage } from "./event.ts";
 import type { Head } from "./head.ts";
+import { readSender, type Sender } from "./sent.ts";
 
-/** How many of a sender's latest `clientId`s are remembered, for ever (protocol.md: at least 256). */
-export const REMEMBERED_CLIENT_IDS = 256;
 const KNOWN_USERS = 5000;
-
-/** One user's sending in the room: how much, and under which latest `clientId`s at which `seq`. */
-export class Sender {
-  #last = 0;
-
-  constructor(
-    public count = 0,
-    readonly recent: Map<string, number> = new Map(),
-  ) {
-    for (const seq of recent.values()) this.#last = Math.max(this.#last, seq);
-  }
-
-  /** Does nothing where the message is known already, as when it was read ahead of its commit's news. */
-  add(clientId: string, seq: number): void {
-    if (seq <= this.#last) return;
-    this.#last = seq;
-    this.count++;
-    this.recent.set(clientId, seq);
-    if (this.recent.size > REMEMBERED_CLIENT_IDS) {
-      for (const oldest of this.recent.keys()) {
-        this.recent.delete(oldest);
-        break;
-      }
-    }
-  }
-}
 
 export class RoomState {
   readonly #members = new Map<string, Member | null>();
@@ -61,16 +34,7 @@ export class RoomState {
   }
 
   async meetSender(user: string): Promise<void> {
-    const rows = await this.store.list<string>(keys.sentBy(this.room, user), {
-      limit: REMEMBERED_CLIENT_IDS,
-      reverse: true,
-    });
-    const recent = new Map<string, number>();
-    for (const row of rows.toReversed()) {
-      recent.set(parseSent(row.value).clientId, Number(row.key.at(-1)));
-    }
-    const count = rows[0] === undefined ? 0 : parseSent(rows[0].value).count;
-    const sender = new Sender(count, recent);
+    const sender = await readSender(this.store, this.room, user);
     bounded(this.#senders).set(user, sender);
   }
 
@@ -94,19 +58,6 @@ export class RoomState {
       }
     }
   }
-}
-
-/** The value of a `sent` row. */
-export function toSent(count: number, clientId: string): string {
-  return `${count} ${clientId}`;
-}
-
-export function parseSent(value: string): { count: number; clientId: string } {
-  const space = value.indexOf(" ");
-  return {
-    count: Number(value.slice(0, space)),
-    clientId: value.slice(space + 1),
-  };
 }
 
 // Forgetting everything is safe, since what is not known is read; forgetting one by one would cost more.

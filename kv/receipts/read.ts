@@ -5,10 +5,11 @@ import { notFound, Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type { StoredEvent } from "../log/event.ts";
 import { toMessage } from "../log/event.ts";
+import { countSent, countSentUntil } from "../log/sent.ts";
 import { userOperation } from "../operation.ts";
 import { requireAccess } from "../rooms/access.ts";
 import type { Mark } from "../rooms/membership.ts";
-import { countSent, unreadOf } from "../rooms/mine.ts";
+import { unreadOf } from "../rooms/mine.ts";
 import { id, seq } from "../shapes.ts";
 
 const TRIES = 20;
@@ -40,8 +41,8 @@ export const markRead = userOperation({
         }, [{ user, what: "mark", in: room }]);
         if (outcome.kind !== "stored") continue;
       }
-      const sent = await countSent(core, room, user);
-      return { seq: now.seq, n: now.n, unread: unreadOf(head.n, sent, now) };
+      const [sent] = await countSent(core.store, [{ room, user }]);
+      return { seq: now.seq, n: now.n, unread: unreadOf(head.n, sent!, now) };
     }
     throw new Refused("unavailable", "The mark is contended; try again.");
   },
@@ -55,7 +56,7 @@ async function markAt(
 ): Promise<Mark> {
   const [[message, event], own] = await Promise.all([
     core.store.getMany([keys.message(room, seq), keys.event(room, seq)]),
-    countSent(core, room, user, seq),
+    countSentUntil(core.store, room, user, seq),
   ]);
   if (typeof message?.value === "string") {
     return { v: 1, seq, n: toMessage(message.value).n, own };

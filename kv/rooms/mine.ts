@@ -7,7 +7,7 @@ import { keys } from "../keys.ts";
 import { LIMITS } from "../limits.ts";
 import { type Member, toMessage } from "../log/event.ts";
 import { type Head, toRoom } from "../log/head.ts";
-import { parseSent } from "../log/room_state.ts";
+import { countSent } from "../log/sent.ts";
 import { userOperation } from "../operation.ts";
 import { listOf, type MyRoom, myRoom, page } from "../shapes.ts";
 import type { Mark, Membership } from "./membership.ts";
@@ -58,7 +58,7 @@ export async function readMyRooms(
     store.getMany<string>(
       rooms.map(({ room, head }) => keys.message(room, head.lastMessage)),
     ),
-    Promise.all(rooms.map(({ room }) => countSent(core, room, user))),
+    countSent(store, rooms.map(({ room }) => ({ room, user }))),
   ]);
   // Membership is read after the messages: what was read before a removal may still be shown.
   const [members, marks, peers] = await Promise.all([
@@ -104,24 +104,6 @@ export async function requireMyRoom(
 /** Messages of others since the mark: those since it, less one's own since it. */
 export function unreadOf(n: number, ownNow: number, mark: Mark): number {
   return Math.max(0, n - mark.n - (ownNow - mark.own));
-}
-
-/** How many messages the user has sent in the room, up to `seq` or at all: the latest of them knows. */
-export async function countSent(
-  core: Core,
-  room: string,
-  user: string,
-  seq?: number,
-): Promise<number> {
-  const [last] = await core.store.list<string>(keys.sentBy(room, user), {
-    ...(seq === undefined ? {} : {
-      start: keys.sent(room, user, 0),
-      end: keys.sent(room, user, seq + 1),
-    }),
-    limit: 1,
-    reverse: true,
-  });
-  return last === undefined ? 0 : parseSent(last.value).count;
 }
 
 export const listRooms = userOperation({

@@ -1,0 +1,170 @@
+// What each sender has sent in a room: how much, and under which clientIds. One small row a sender that is written
+// with every commit, and full pages that are written once: rows of one message each would dirty a database
+// page for every sender of a commit, which more than halved the writer's pace.
+import { keys } from "../keys.ts";
+import type { Store } from "../store.ts";
+
+/** One message of a sender: its `seq` and its `clientId`. */
+interface Entry {
+  readonly seq: number;
+  readonly clientId: string;
+}
+
+/** Rows of `keys.sender` and `keys.sentPage`, as text: how many came before, then an entry a line. */
+interface Ledger {
+  readonly before: number;
+  readonly entries: readonly Entry[];
+}
+
+const PAGE = 16;
+/** How many of a sender's latest `clientId`s are remembered, for ever (protocol.md: at least 256). */
+export const REMEMBERED_CLIENT_IDS = 256;
+
+/** A sender as the room's writer remembers it. */
+export class Sender {
+  /** The latest `clientId`s, oldest first, with the `seq` of their messages. */
+  readonly recent: Map<string, number>;
+  #before: number;
+  #open: readonly Entry[];
+  #last: number;
+
+  constructor(
+    open: Ledger = { before: 0, entries: [] },
+    pages: readonly Ledger[] = [],
+  ) {
+    this.#before = open.before;
+    this.#open = open.entries;
+    const entries = [...pages.flatMap((page) => page.entries), ...open.entries];
+    this.recent = new Map(entries.map(({ clientId, seq }) => [clientId, seq]));
+    this.#last = entries.at(-1)?.seq ?? 0;
+  }
+
+  get count(): number {
+    return this.#before + this.#open.length;
+  }
+
+  /** Takes over what was committed. What is known already, read ahead of its news, is passed over. */
+  add(clientId: string, seq: number): void {
+    if (seq <= this.#last) return;
+    this.#last = seq;
+    const { open } = turnPages(this.#before, [...this.#open, {
+      seq,
+      clientId,
+    }]);
+    this.#before = open.before;
+    this.#open = open.entries;
+    this.recent.set(clientId, seq);
+    if (this.recent.size > REMEMBERED_CLIENT_IDS) {
+      this.recent.delete(this.recent.keys().next().value!);
+    }
+  }
+
+  /** The rows as they will be with more messages: the open one, and pages that are full. */
+  with(more: readonly Entry[]): { open: string; pages: FullPage[] } {
+    const { open, full } = turnPages(this.#before, [...this.#open, ...more]);
+    return {
+      open: format(open),
+      pages: full.map((page) => ({
+        last: page.entries.at(-1)!.seq,
+        value: format(page),
+      })),
+    };
+  }
+}
+
+/** To be stored under the `seq` of its last entry. */
+interface FullPage {
+  readonly last: number;
+  readonly value: string;
+}
+
+/** Reads a sender as of one moment, that of its open row. */
+export async function readSender(
+  store: Store,
+  room: string,
+  user: string,
+): Promise<Sender> {
+  const { value } = await store.get<string>(keys.sender(room, user));
+  if (value === null) return new Sender();
+  const open = parse(value);
+  const rows = open.before === 0
+    ? []
+    : await store.list<string>(keys.sentPages(room, user), {
+      limit: REMEMBERED_CLIENT_IDS / PAGE,
+      reverse: true,
+    });
+  const pages = rows.map((row) => parse(row.value))
+    // One that was filled since the open row was read would be counted twice.
+    .filter(({ before }) => before < open.before);
+  return new Sender(open, pages.reverse());
+}
+
+/** How many messages each user has sent in a room, in the order given. */
+export async function countSent(
+  store: Store,
+  pairs: readonly { readonly room: string; readonly user: string }[],
+): Promise<number[]> {
+  const rows = await store.getMany<string>(
+    pairs.map(({ room, user }) => keys.sender(room, user)),
+  );
+  return rows.map(({ value }) => value === null ? 0 : countOf(parse(value)));
+}
+
+/** How many messages a user has sent in a room up to a `seq`. */
+export async function countSentUntil(
+  store: Store,
+  room: string,
+  user: string,
+  seq: number,
+): Promise<number> {
+  const { value } = await store.get<string>(keys.sender(room, user));
+  if (value === null) return 0;
+  const open = parse(value);
+  const [first] = open.entries;
+  if (open.before === 0 || (first && first.seq <= seq)) {
+    return countOf(open, seq);
+  }
+  // The place is before the open row: in the first page that ends after it, or behind them all.
+  const [page] = await store.list<string>(keys.sentPages(room, user), {
+    start: keys.sentPage(room, user, seq + 1),
+    limit: 1,
+  });
+  return page === undefined ? open.before : countOf(parse(page.value), seq);
+}
+
+function countOf({ before, entries }: Ledger, until = Infinity): number {
+  return before + entries.filter(({ seq }) => seq <= until).length;
+}
+
+function turnPages(
+  before: number,
+  entries: readonly Entry[],
+): { open: Ledger; full: Ledger[] } {
+  const full: Ledger[] = [];
+  let at = 0;
+  for (; entries.length - at >= PAGE; at += PAGE) {
+    full.push({ before: before + at, entries: entries.slice(at, at + PAGE) });
+  }
+  return { open: { before: before + at, entries: entries.slice(at) }, full };
+}
+
+function format({ before, entries }: Ledger): string {
+  let text = String(before);
+  for (const { seq, clientId } of entries) text += `\n${seq} ${clientId}`;
+  return text;
+}
+
+function parse(text: string): Ledger {
+  // A clientId is one line without control characters.
+  const [before, ...lines] = text.split("\n");
+  return {
+    before: Number(before),
+    entries: lines.map((line) => {
+      const space = line.indexOf(" ");
+      return {
+        seq: Number(line.slice(0, space)),
+        clientId: line.slice(space + 1),
+      };
+    }),
+  };
+}
