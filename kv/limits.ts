@@ -5,6 +5,8 @@ export const LIMITS = {
   textCodePoints: 8000,
   displayNameCodePoints: 80,
   aboutCodePoints: 500,
+  /** An avatar's address; a page of users must fit into a response. */
+  avatarLength: 500,
   roomNameCodePoints: 100,
   descriptionCodePoints: 1000,
   passwordCodePoints: 256,

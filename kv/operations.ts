@@ -27,7 +27,7 @@ import {
   listMembers,
   removeFromRoom,
 } from "./rooms/members.ts";
-import { listRooms } from "./rooms/mine.ts";
+import { listRooms } from "./rooms/list.ts";
 
 export const OPERATIONS: readonly Operation[] = [
   register,

@@ -28,7 +28,9 @@ export const email = z.email().max(254);
 export const newPassword = secretText(8, LIMITS.passwordCodePoints);
 export const displayName = line(LIMITS.displayNameCodePoints);
 export const about = optionalProse(LIMITS.aboutCodePoints);
-export const avatar = z.url({ protocol: /^https?$/, hostname: /./ }).max(2000);
+export const avatar = z.url({ protocol: /^https?$/, hostname: /./ }).max(
+  LIMITS.avatarLength,
+);
 
 export const liveUser = z.object({
   id,

@@ -123,9 +123,10 @@ export class Follower {
           ? rows.map((row) => row.frame)
           : await presentRows(this.core, topic.room, rows);
         this.#deliver(topic, rows, frames);
-        // What is heard of but not there yet is on its way: the store answers late, or from behind.
-        if (rows.length === 0) await backOff(this.core.clock, failures++);
-        else failures = 0;
+        if (rows.length > 0) failures = 0;
+        else if (await this.#isGone(topic.room)) return this.#endAll(topic);
+        // What is heard of but not there yet is on its way.
+        else await backOff(this.core.clock, failures++);
       } catch (thrown) {
         this.report(thrown);
         await backOff(this.core.clock, failures++);
@@ -133,6 +134,17 @@ export class Follower {
     }
     this.#pumping.delete(topic);
     this.#offered.delete(topic);
+  }
+
+  /** A deleted room's rows go by a job, which a slow isolate may find done. */
+  async #isGone(room: string): Promise<boolean> {
+    const { value } = await this.core.store.get<Head>(keys.head(room));
+    return value === null || value.deleted === true;
+  }
+
+  #endAll(topic: Topic): void {
+    this.#pumping.delete(topic);
+    this.#end(topic, topic.target, { user: null, reason: "deleted" });
   }
 
   #isFollowed(topic: Topic): boolean {

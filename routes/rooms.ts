@@ -4,7 +4,7 @@ import { listChannels } from "../kv/rooms/channels.ts";
 import { createRoom } from "../kv/rooms/create.ts";
 import { deleteRoom } from "../kv/rooms/deletion.ts";
 import { joinRoom, leaveRoom } from "../kv/rooms/join.ts";
-import { listRooms } from "../kv/rooms/mine.ts";
+import { listRooms } from "../kv/rooms/list.ts";
 import { room } from "../kv/shapes.ts";
 import { type Route, route } from "./route.ts";
 

@@ -16,6 +16,9 @@ import { AGAIN, settle } from "./settle.ts";
 /** The job that leaves the rooms of a deleted user and passes on what it owned; its data is `{user}`. */
 export const USER_DELETED = "user.deleted";
 
+/** Longer than any commit that did not see the deletion can be under way. */
+const ADDED_WITHIN_MS = 60_000;
+
 export const deleteMe = userOperation({
   name: "user.delete",
   summary: "Delete your account for good",
@@ -48,7 +51,10 @@ export const deleteMe = userOperation({
           ...moveSearchNames(profile.value, null),
           ...ids.flatMap((id) => deleteSession(user, id)),
           { key: last.key, delete: true },
-          jobMutation(USER_DELETED, { user }, clock.now()),
+          // Again after a while: a room may have added the user when the first had passed it.
+          ...[0, ADDED_WITHIN_MS].map((ms) =>
+            jobMutation(USER_DELETED, { user }, clock.now() + ms)
+          ),
         ],
       }, ringsOf(user, ids)));
       return outcome.kind === "stored" ? true : AGAIN;

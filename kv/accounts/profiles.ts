@@ -62,6 +62,12 @@ export function toMe(profile: LiveProfile): z.infer<typeof me> {
   };
 }
 
+/** The user in a list: a page of them fits into one response. */
+export function toListedUser(profile: Profile): z.infer<typeof user> {
+  const { about: _, ...listed } = { about: undefined, ...toUser(profile) };
+  return listed;
+}
+
 /** What a list of members shows of a user. */
 export function toCard(profile: Profile): z.infer<typeof profileCard> {
   if (isDeleted(profile)) return { id: profile.id, deleted: true };

@@ -10,7 +10,12 @@ import { id, listOf, page, user } from "../shapes.ts";
 import type { Found, Key } from "../store.ts";
 import { line } from "../text.ts";
 import { foldName } from "./names.ts";
-import { isDeleted, readUsers, type SearchRow, toUser } from "./profiles.ts";
+import {
+  isDeleted,
+  readUsers,
+  type SearchRow,
+  toListedUser,
+} from "./profiles.ts";
 
 /** Rows read at most for one page, however few of them are to be shown. */
 const ROWS_PER_PAGE = 1000;
@@ -45,7 +50,7 @@ async function readByIds(core: Core, ids: string[]) {
   }
   const wellFormed = ids.filter((text) => id.safeParse(text).success);
   return [...(await readUsers(core, wellFormed)).values()].map((profile) =>
-    toUser(profile)
+    toListedUser(profile)
   );
 }
 
@@ -82,7 +87,7 @@ async function search(
     items: [...found.values()]
       // Deleted between the two readings.
       .filter((profile) => !isDeleted(profile))
-      .map((profile) => toUser(profile)),
+      .map((profile) => toListedUser(profile)),
     nextCursor: toKeyCursor(keys.searchNames(), next),
   };
 }

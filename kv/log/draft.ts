@@ -37,7 +37,6 @@ export class Draft {
   readonly #mutations: Mutation[] = [];
   readonly #members = new Map<string, Member | null>();
   readonly #sent = new Map<string, Map<string, Message>>();
-  readonly #rewritten = new Map<number, Message>();
   readonly #at: string;
   #bytes = 0;
 
@@ -101,12 +100,30 @@ export class Draft {
       (this.#sent.get(user)?.size ?? 0);
   }
 
-  /** The message created at `seq` as it is now, or null. */
+  /** The message created at `seq` as this draft leaves it, or null. */
   async message(seq: number): Promise<Message | null> {
-    const rewritten = this.#rewritten.get(seq);
-    if (rewritten) return rewritten;
-    const row = await this.store.get<string>(keys.message(this.room, seq));
-    return row.value === null ? null : toMessage(row.value);
+    const frame = await this.read<string>(keys.message(this.room, seq));
+    return frame === null ? null : toMessage(frame);
+  }
+
+  /** Everybody in the room as this draft leaves it. */
+  async members(): Promise<Map<string, Member>> {
+    const rows = await this.store.list<Member>(keys.members(this.room));
+    const members = new Map(
+      rows.map(({ key, value }) => [String(key.at(-1)), value]),
+    );
+    for (const [user, member] of this.#members) {
+      if (member === null) members.delete(user);
+      else members.set(user, member);
+    }
+    return members;
+  }
+
+  /** A row as this draft leaves it. */
+  async read<T>(key: Key): Promise<T | null> {
+    const own = this.#mutations.findLast((one) => isSameKey(one.key, key));
+    if (own !== undefined) return "value" in own ? own.value as T : null;
+    return (await this.store.get<T>(key)).value;
   }
 
   addMessage({ nonce, sender, clientId, text }: NewMessage): Message {
@@ -137,7 +154,6 @@ export class Draft {
 
   /** Changes what a message's row says; the event that tells of it is added separately. */
   rewriteMessage(message: Message): void {
-    this.#rewritten.set(message.seq, message);
     this.set(keys.message(this.room, message.seq), toMessageFrame(message));
   }
 
@@ -198,4 +214,9 @@ export class Draft {
     }
     return rows;
   }
+}
+
+function isSameKey(one: Key, other: Key): boolean {
+  return one.length === other.length &&
+    one.every((part, i) => part === other[i]);
 }

@@ -35,11 +35,20 @@ export class RoomState {
 
   async meetSender(user: string): Promise<void> {
     const sender = await readSender(this.store, this.room, user);
-    bounded(this.#senders).set(user, sender);
+    this.#senders.set(user, sender);
   }
 
   setMember(user: string, member: Member | null): void {
-    bounded(this.#members).set(user, member);
+    this.#members.set(user, member);
+  }
+
+  /**
+   * Keeps what is remembered within bounds; to be called between drafts, which rely on whom they met.
+   * Forgetting everything is safe, since what is not known is read; forgetting one by one would cost more.
+   */
+  trim(): void {
+    if (this.#members.size > KNOWN_USERS) this.#members.clear();
+    if (this.#senders.size > KNOWN_USERS) this.#senders.clear();
   }
 
   /** Takes over what was committed, here or elsewhere, above the present head. */
@@ -58,10 +67,4 @@ export class RoomState {
       }
     }
   }
-}
-
-// Forgetting everything is safe, since what is not known is read; forgetting one by one would cost more.
-function bounded<V>(map: Map<string, V>): Map<string, V> {
-  if (map.size >= KNOWN_USERS) map.clear();
-  return map;
 }

@@ -128,6 +128,7 @@ class RoomWriter {
   async #commitOne(taken: Waiting[]): Promise<boolean> {
     const { store, clock, feed } = this.deps;
     const state = this.#state ??= await this.#read();
+    state.trim();
     const draft = new Draft(store, state, randomId(), clock.now());
     if (!await this.#fill(draft, taken)) return true;
 

@@ -1,6 +1,5 @@
 // Sending a message exactly once.
 import * as z from "zod";
-import type { Core } from "../core.ts";
 import { derivedId, randomId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import type { Draft, NewMessage } from "../log/draft.ts";
@@ -29,22 +28,21 @@ export const sendMessage = userOperation({
     return core.logs.change(input.room, (draft) => {
       const meeting = draft.meetSender(message.sender);
       return meeting === undefined
-        ? send(core, draft, message)
-        : meeting.then(() => send(core, draft, message));
+        ? send(draft, message)
+        : meeting.then(() => send(draft, message));
     });
   },
 });
 
 /** Nothing here waits in the steady state: a full batch is decided in one turn. */
 function send(
-  core: Core,
   draft: Draft,
   message: NewMessage,
 ): Sent | Promise<Sent> {
   // Looked up before permission, so that a repeat after a removal still gets its result.
   const first = draft.sentUnder(message.sender, message.clientId);
   if (typeof first === "number") {
-    return repeat(core, draft, first, message);
+    return repeat(draft, first, message);
   }
   if (first !== undefined) return toSent(first, first.text !== message.text);
   requireActor(draft, "message.send", message.sender);
@@ -52,7 +50,6 @@ function send(
 }
 
 async function repeat(
-  core: Core,
   draft: Draft,
   seq: number,
   { text }: NewMessage,
@@ -61,13 +58,8 @@ async function repeat(
   if (first === null) throw new Error("a sent message has no row");
   if (first.rev === first.seq) return toSent(first, first.text !== text);
   // What it said first is not kept once it was edited or deleted, only a digest of it.
-  const { value } = await core.store.get<string>(
-    keys.firstText(draft.room, seq),
-  );
-  return toSent(
-    first,
-    value !== null && value !== digestText(draft.room, text),
-  );
+  const kept = await draft.read<string>(keys.firstText(draft.room, seq));
+  return toSent(first, kept !== null && kept !== digestText(draft.room, text));
 }
 
 function toSent({ id, seq, n, at }: Message, differs?: boolean): Sent {

@@ -5,11 +5,11 @@ import { foldName } from "../accounts/names.ts";
 import { parseKeyCursor, toKeyCursor } from "../cursor.ts";
 import { keys } from "../keys.ts";
 import { LIMITS } from "../limits.ts";
-import { toRoom } from "../log/head.ts";
+import { type Head, toRoom } from "../log/head.ts";
 import { userOperation } from "../operation.ts";
+import { countFitting } from "../page.ts";
 import { listOf, page, room } from "../shapes.ts";
 import type { Key } from "../store.ts";
-import { readHeads } from "./mine.ts";
 
 export function toChannelKey(name: string, room: string): Key {
   return keys.channel(foldName(name), room);
@@ -27,15 +27,18 @@ export const listChannels = userOperation({
         : { start: parseKeyCursor(keys.channels(), cursor) }),
       limit: limit + 1,
     });
-    const heads = await readHeads(
-      core,
-      rows.slice(0, limit).map((row) => row.value),
+    const heads = await core.store.getMany<Head>(
+      rows.slice(0, limit).map((row) => keys.head(row.value)),
     );
+    const shown = heads.map(({ value }, i) =>
+      value === null || value.deleted
+        ? null
+        : toRoom(rows[i]!.value, value, core.logs.generation)
+    );
+    const fitting = countFitting(shown);
     return {
-      items: heads.map(({ room, head }) =>
-        toRoom(room, head, core.logs.generation)
-      ),
-      nextCursor: toKeyCursor(keys.channels(), rows[limit]?.key),
+      items: shown.slice(0, fitting).filter((room) => room !== null),
+      nextCursor: toKeyCursor(keys.channels(), rows[fitting]?.key),
     };
   },
 });

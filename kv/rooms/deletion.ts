@@ -88,7 +88,7 @@ export async function leaveAllRooms(core: Core, user: string): Promise<void> {
       if (draft.head.memberCount === 1 && draft.head.type !== "direct") {
         return bury(core, draft);
       }
-      await passOn(core, draft, user, member);
+      await passOn(draft, user, member);
       removeMember(draft, user, member, user);
     }).catch((error) => {
       // A room that is gone needs no leaving.

@@ -127,7 +127,7 @@ export const removeFromRoom = userOperation({
         userId,
       );
       if (user !== userId) requireAbove(actor.role, target.role);
-      await passOn(core, draft, userId, target);
+      await passOn(draft, userId, target);
       removeMember(draft, userId, target, user);
       return {};
     });

@@ -1,30 +1,17 @@
-// A user's rooms as the user sees them: role, unread count, last message; latest activity first.
-import * as z from "zod";
+// Rooms as one of their members sees them: role, unread count, last message.
 import { readUsers, requireProfile, toUser } from "../accounts/profiles.ts";
 import type { Core } from "../core.ts";
-import { notFound, Refused } from "../errors.ts";
+import { notFound } from "../errors.ts";
 import { keys } from "../keys.ts";
-import { LIMITS } from "../limits.ts";
 import { type Member, toMessage } from "../log/event.ts";
 import { type Head, toRoom } from "../log/head.ts";
 import { countSent } from "../log/sent.ts";
-import { userOperation } from "../operation.ts";
-import { listOf, type MyRoom, myRoom, page } from "../shapes.ts";
-import type { Mark, Membership } from "./membership.ts";
+import type { MyRoom } from "../shapes.ts";
+import type { Mark } from "./membership.ts";
 
 export interface RoomHead {
   readonly room: string;
   readonly head: Head;
-}
-
-/** The rooms a user is in, latest activity first. Reads every head: 5,000 rooms take some 60 ms. */
-export async function readActivity(
-  core: Core,
-  user: string,
-): Promise<RoomHead[]> {
-  const memberships = await core.store.list<Membership>(keys.memberships(user));
-  const rooms = memberships.map((row) => String(row.key.at(-1)));
-  return (await readHeads(core, rooms)).sort(byActivity);
 }
 
 /** Heads of the rooms that exist, in the order given. */
@@ -104,66 +91,6 @@ export async function requireMyRoom(
 /** Messages of others since the mark: those since it, less one's own since it. */
 export function unreadOf(n: number, ownNow: number, mark: Mark): number {
   return Math.max(0, n - mark.n - (ownNow - mark.own));
-}
-
-export const listRooms = userOperation({
-  name: "room.list",
-  summary: "My rooms, latest activity first",
-  input: z.object(page),
-  output: listOf(myRoom),
-  async run(core, { limit = LIMITS.pageItems, cursor }, { user }) {
-    const all = await readActivity(core, user);
-    const after = cursor === undefined ? null : parseCursor(cursor);
-    // A room that became active since the last page has left its place there: it comes first in this one.
-    const moved = after === null
-      ? []
-      : all.filter(({ head }) => head.at > after.seenAt).reverse();
-    const rest = after === null
-      ? all
-      : all.filter((room) =>
-        room.head.at <= after.seenAt && byActivity(room, after) > 0
-      );
-    const shown = [...moved, ...rest].slice(0, limit);
-    const last = shown.at(-1);
-    const next: Cursor | null =
-      last === undefined || shown.length === moved.length + rest.length
-        ? null
-        : shown.length <= moved.length
-        ? { ...after!, seenAt: last.head.at }
-        : { ...last, seenAt: all[0]!.head.at };
-    return {
-      items: await presentMyRooms(core, user, shown),
-      nextCursor: next && formatCursor(next),
-    };
-  },
-});
-
-/** The last room of a page, and the time of the newest activity seen so far. */
-interface Cursor {
-  readonly room: string;
-  readonly head: { readonly at: number };
-  readonly seenAt: number;
-}
-
-function byActivity(
-  a: { room: string; head: { at: number } },
-  b: { room: string; head: { at: number } },
-): number {
-  return b.head.at - a.head.at ||
-    (a.room < b.room ? -1 : a.room > b.room ? 1 : 0);
-}
-
-function formatCursor({ room, head, seenAt }: Cursor): string {
-  return `${head.at}.${seenAt}.${room}`;
-}
-
-function parseCursor(cursor: string): Cursor {
-  const [, at, seenAt, room] = /^(\d{1,15})\.(\d{1,15})\.(.+)$/.exec(cursor) ??
-    [];
-  if (room === undefined) {
-    throw new Refused("invalid", "That is no cursor of this list.");
-  }
-  return { room, head: { at: Number(at) }, seenAt: Number(seenAt) };
 }
 
 function peerOf(head: Head, user: string): string | undefined {

@@ -164,8 +164,8 @@ export class FollowedRooms implements RoomFollower {
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       try {
         await this.deps.port.whenDrained(LIMITS.shedBytes);
-        await this.#readPage(next.subscription);
-        failures = 0;
+        if (await this.#readPage(next.subscription)) failures = 0;
+        else await backOff(this.deps.core.clock, failures++);
       } catch (thrown) {
         this.deps.report(thrown);
         await backOff(this.deps.core.clock, failures++);
@@ -176,20 +176,23 @@ export class FollowedRooms implements RoomFollower {
     this.#readers--;
   }
 
-  /** Never past the hub's cursor: up to there every end of a membership has taken effect. */
-  async #readPage(subscription: Subscription): Promise<void> {
+  /**
+   * Never past the hub's cursor: up to there every end of a membership has taken effect.
+   * False where nothing was there to read, as when a deleted room's rows are gone before its end is heard of.
+   */
+  async #readPage(subscription: Subscription): Promise<boolean> {
     const { core, hub, outbox } = this.deps;
     const { room, cursor: after } = subscription;
     const until = hub.topic(room)?.cursor ?? after;
-    if (subscription.state !== "behind" || until <= after) return;
+    if (subscription.state !== "behind" || until <= after) return true;
     const rows = await readLog(core.store, room, { after, until, limit: PAGE });
     const frames = await presentRows(core, room, rows);
     const last = rows.at(-1);
     // Ended meanwhile; the compiler remembers the state from before the wait.
-    if (last === undefined || (subscription.state as string) !== "behind") {
-      return;
-    }
+    if (last === undefined) return false;
+    if ((subscription.state as string) !== "behind") return true;
     outbox.share(new Chunk(room, after + 1, last.seq, frames));
     subscription.cursor = last.seq;
+    return true;
   }
 }
