@@ -2,8 +2,10 @@
 import { dirname } from "node:path";
 import { Accounts } from "./kv/accounts/accounts.ts";
 import type { PasswordSettings } from "./kv/accounts/passwords.ts";
+import { backUp, restore } from "./kv/backup.ts";
 import { type Clock, systemClock } from "./kv/clock.ts";
 import type { Core } from "./kv/core.ts";
+import { FileRefused } from "./kv/database_file.ts";
 import { randomId } from "./kv/ids.ts";
 import { failure, type Journal, openJournal } from "./kv/journal.ts";
 import { keys } from "./kv/keys.ts";
@@ -14,6 +16,7 @@ import { keepSecret } from "./kv/secret.ts";
 import {
   listSettings,
   type Mode,
+  readDatabase,
   readSettings,
   type Settings,
   SettingsError,
@@ -22,6 +25,7 @@ import { openStore, type Store } from "./kv/store.ts";
 import { workOffJobs } from "./realtime/jobs.ts";
 import { Realtime } from "./realtime/realtime.ts";
 import { createApp } from "./routes/app.ts";
+import { firstSteps } from "./routes/documents/first_steps.ts";
 import { ListenError, serve } from "./routes/serve.ts";
 import { upgrade } from "./routes/upgrade.ts";
 
@@ -39,8 +43,30 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** What the tasks of these names do with the database and a file, instead of serving. */
+const ON_FILES = new Map([["backup", backUp], ["restore", restore]]);
+
 if (import.meta.main) {
-  await run(Deno.args.includes("--dev") ? "development" : "production");
+  const [task = "", file = ""] = Deno.args;
+  const onFile = ON_FILES.get(task);
+  if (onFile) await runOnFile(onFile, file);
+  else await run(Deno.args.includes("--dev") ? "development" : "production");
+}
+
+async function runOnFile(
+  task: (database: string, file: string) => Promise<string>,
+  file: string,
+) {
+  try {
+    if (file === "") throw new FileRefused("Name a file under data/.");
+    const database = readDatabase({ KV: Deno.env.get("KV") });
+    console.log(await task(database, file));
+  } catch (error) {
+    const known = error instanceof FileRefused ||
+      error instanceof SettingsError;
+    console.error(known ? error.message : `Failed. ${failure(error).error}`);
+    Deno.exit(1);
+  }
 }
 
 async function run(mode: Mode) {
@@ -116,14 +142,15 @@ export async function start(
       workOffJobs(core, report, stopping.signal),
     ]).catch(report);
     const ready = () => !stopping.signal.aborted;
-    const { host, port } = settings;
-    const serving = await serve(createApp({ core, journal, rates, ready }), {
+    const { host, port, publicUrl } = settings;
+    const app = createApp({ core, journal, rates, publicUrl, ready });
+    const serving = await serve(app, {
       host,
       port,
       onUpgrade: upgrade(realtime, settings),
     });
     return {
-      url: settings.publicUrl ?? urlOf(host, serving.port),
+      url: publicUrl ?? urlOf(host, serving.port),
       core,
       realtime,
       async stop() {
@@ -191,18 +218,18 @@ function explain(error: unknown): string {
 }
 
 function greeting(url: string, { kv }: Settings): string {
-  const socket = `${url.replace(/^http/, "ws")}/api/v1/ws`;
-  const account = '{"username":"ada","password":"correct horse battery"}';
-  const hello = '{"type":"hello","id":"1","data":{"token":"‹accessToken›"}}';
+  const { shell, frames } = firstSteps(url);
+  const indented = (lines: string) => lines.replace(/^/gm, "  ");
   return `
 Kvorum listens at ${url} and keeps its data in ${kv}.
 
-Make an account:
-  curl ${url}/api/v1/auth/register -H 'content-type: application/json' -d '${account}'
+Paste this into another terminal, to register and open a socket:
 
-Open a socket and say who you are, with the accessToken from the answer:
-  websocat ${socket}        (or: npx -y wscat -c ${socket})
-  ${hello}
+${indented(shell)}
+
+Then, line by line, to say hello and make a room:
+
+${indented(frames.join("\n"))}
 
 Every call and every frame: ${url}/docs
 Ctrl-C ends it.

@@ -176,6 +176,15 @@ export function readSettings(env: Environment, mode: Mode): Settings {
   };
 }
 
+/** Where the database is, for tasks that need no other setting. Throws {@link SettingsError}. */
+export function readDatabase(env: Environment): string {
+  const { data, error } = environment.shape.KV.safeParse(
+    env.KV?.trim() || undefined,
+  );
+  if (data !== undefined) return data;
+  throw new SettingsError([`KV ${error.issues[0]!.message}.`]);
+}
+
 function whole(min: number, max: number) {
   const must = `must be a whole number from ${min} to ${max}`;
   return z.string().regex(/^\d{1,9}$/, must).transform(Number).refine(

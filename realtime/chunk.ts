@@ -70,3 +70,10 @@ export function arrayFrames(frames: readonly string[]): string[] {
   cut(frames.length);
   return arrays;
 }
+
+/** How many of the frames have about `bytes` bytes together, exact for ASCII; one at least, where there is any. */
+export function countWithin(bytes: number, frames: readonly string[]): number {
+  let size = 0;
+  const over = frames.findIndex((frame) => (size += frame.length) > bytes);
+  return over < 0 ? frames.length : Math.max(1, over);
+}

@@ -43,7 +43,11 @@ export class Realtime implements Shared {
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([
       this.heartbeat.start(signal),
-      this.core.feed.follow(() => this.follower.missed(), signal),
+      this.core.feed.follow(
+        () => this.follower.missed(),
+        this.report,
+        signal,
+      ),
     ]);
   }
 

@@ -9,6 +9,8 @@ export interface AppDeps {
   readonly journal: Pick<Journal, "error">;
   /** Without it nothing is limited. */
   readonly rates?: RateLimits;
+  /** The address people use, where that is not the one a request came to. */
+  readonly publicUrl?: string | null;
   /** Whether requests can be served now; answered by /readyz. */
   ready(): boolean;
 }

@@ -13,9 +13,12 @@ import { answerOtherMethods } from "./methods.ts";
 
 const BRIEFLY = "public, max-age=300";
 
-export function service({ core, ready }: AppDeps): Hono<Env> {
+export function service({ core, publicUrl, ready }: AppDeps): Hono<Env> {
   const app = new Hono<Env>()
-    .get("/", (c) => c.html(welcomePage(), 200, PAGE))
+    .get("/", (c) => {
+      const url = publicUrl ?? new URL(c.req.url).origin;
+      return c.html(welcomePage(url), 200, PAGE);
+    })
     .get("/docs", (c) => c.html(documentsMarkup(), 200, PAGE))
     .get("/docs.css", (c) =>
       c.body(PAGE_STYLE, 200, {

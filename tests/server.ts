@@ -28,23 +28,10 @@ export function startServer(
   mode: "development" | "production",
   env: Readonly<Record<string, string>> = {},
 ): ServerProcess {
-  const unset = Object.fromEntries(
-    listSettings().map(({ name }) => [name, ""]),
-  );
-  const child = new Deno.Command("deno", {
-    args: [
-      "run",
-      `--config=${new URL("deno.json", ROOT).pathname}`,
-      ...permissionsOf("start"),
-      new URL("main.ts", ROOT).pathname,
-      ...(mode === "development" ? ["--dev"] : []),
-    ],
-    cwd: folder,
-    env: { ...unset, PORT: "0", NO_COLOR: "1", ...env },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const child = spawnMain("start", mode === "development" ? ["--dev"] : [], {
+    folder,
+    env,
+  });
 
   const told = Promise.withResolvers<string>();
   // A test that expects no start does not wait for the address.
@@ -64,6 +51,50 @@ export function startServer(
     return end;
   })();
   return { url: told.promise, ended, kill: (signal) => child.kill(signal) };
+}
+
+/** Runs a task that works on a file, such as `backup`, with its permissions, where a server keeps its data. */
+export async function runTask(
+  folder: string,
+  task: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const child = spawnMain(task, [task, ...args], { folder, env });
+  const [{ code }, stdout, stderr] = await Promise.all([
+    child.status,
+    collect(child.stdout),
+    collect(child.stderr),
+  ]);
+  return { code, stdout, stderr };
+}
+
+/** main.ts with the permissions of a task. Settings that `env` leaves out have their defaults. */
+function spawnMain(
+  task: string,
+  args: readonly string[],
+  { folder, env }: {
+    readonly folder: string;
+    readonly env: Readonly<Record<string, string>>;
+  },
+): Deno.ChildProcess {
+  const unset = Object.fromEntries(
+    listSettings().map(({ name }) => [name, ""]),
+  );
+  return new Deno.Command("deno", {
+    args: [
+      "run",
+      `--config=${new URL("deno.json", ROOT).pathname}`,
+      ...permissionsOf(task),
+      new URL("main.ts", ROOT).pathname,
+      ...args,
+    ],
+    cwd: folder,
+    env: { ...unset, PORT: "0", NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
 }
 
 /** The `--allow-…` flags of a task in deno.json. */

@@ -41,7 +41,7 @@ Deno.test("development says where it listens and what to try, answers, and ends 
     for (const socket of sockets) socket.close();
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
     assert.match(stdout, new RegExp(`curl ${url}/api/v1/auth/register`));
-    assert.match(stdout, /websocat ws:\/\/127\.0\.0\.1:\d+\/api\/v1\/ws/);
+    assert.match(stdout, /wscat\S* -c ws:\/\/127\.0\.0\.1:\d+\/api\/v1\/ws/);
     assert.match(stdout, /\/docs\n/);
   }));
 

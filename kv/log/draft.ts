@@ -14,12 +14,15 @@ import {
 import type { Ring } from "./feed.ts";
 import type { Head } from "./head.ts";
 import type { RoomState } from "./room_state.ts";
-import { Sender } from "./sent.ts";
+import { entryBytes, Sender } from "./sent.ts";
 
-/** A commit takes 1,000 mutations, 800 KiB of values and, on a denokv server, 10 checks; a single change adds up to 400. */
-const FULL = { mutations: 600, bytes: 640 * 1024, checks: 7 };
-/** What the rows of one more sender weigh, about. */
-const SENDER_BYTES = 1024;
+/**
+ * A commit takes 1,000 mutations, 800 KiB of values and, on a denokv server, 10 checks. One change more, a page of
+ * `clientId`s now and then, the head and its news must still fit.
+ */
+const FULL = { mutations: 880, bytes: 640 * 1024, checks: 7 };
+/** What is written of a sender besides the messages: the open row, and the page that it may fill. */
+const ROWS_OF_SENDER = 2;
 
 export interface NewMessage {
   readonly nonce: string;
@@ -57,8 +60,9 @@ export class Draft {
 
   /** Room for one more change? */
   get full(): boolean {
-    return this.#mutations.length >= FULL.mutations ||
-      this.#bytes >= FULL.bytes || this.checks.length >= FULL.checks;
+    const rows = this.#mutations.length + ROWS_OF_SENDER * this.#sent.size;
+    return rows >= FULL.mutations || this.#bytes >= FULL.bytes ||
+      this.checks.length >= FULL.checks;
   }
 
   get empty(): boolean {
@@ -143,8 +147,9 @@ export class Draft {
     let sent = this.#sent.get(sender);
     if (!sent) {
       this.#sent.set(sender, sent = new Map());
-      this.#bytes += SENDER_BYTES;
+      this.#bytes += this.base.sender(sender)?.openBytes ?? 0;
     }
+    this.#bytes += entryBytes(clientId);
     sent.set(clientId, message);
     const frame = toMessageFrame(message);
     this.rows.push({ seq, frame });

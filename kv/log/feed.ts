@@ -88,9 +88,11 @@ export class Feed {
   /**
    * Follows what other isolates commit, until the signal. `missed` is called
    * where the feed may have forgotten something since this isolate last looked.
+   * What goes wrong in reading is reported and tried again at the next ring or poll.
    */
   async follow(
     missed: () => Promise<void>,
+    report: (thrown: unknown) => void,
     signal: AbortSignal,
   ): Promise<void> {
     let cursor: KeyPart | null = await this.#newest();
@@ -110,8 +112,10 @@ export class Feed {
             cursor = await this.#newest();
             await missed();
           }
+          // Taken before: the answer may be old when it is there.
+          const lookingAt = this.clock.elapsed();
           const rows = await this.#since(cursor);
-          lookedAt = this.clock.elapsed();
+          lookedAt = lookingAt;
           for (const row of rows) {
             cursor = row.key.at(-1)!;
             if (row.value.from !== this.isolate) {
@@ -119,6 +123,8 @@ export class Feed {
             }
           }
         }
+      } catch (thrown) {
+        report(thrown);
       } finally {
         busy = false;
       }
@@ -151,4 +157,9 @@ export class Feed {
       cursor === null ? {} : { start: [...keys.feed(), `${cursor}\u0000`] },
     );
   }
+}
+
+/** Whoever waited writes its reply within these few microtasks: so that it normally comes before the event. */
+export async function repliesFirst(): Promise<void> {
+  for (let i = 0; i < 8; i++) await null;
 }

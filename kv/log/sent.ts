@@ -43,6 +43,14 @@ export class Sender {
     return this.#before + this.#open.length;
   }
 
+  /** What the open row weighs at most. */
+  get openBytes(): number {
+    return this.#open.reduce(
+      (bytes, { clientId }) => bytes + entryBytes(clientId),
+      0,
+    );
+  }
+
   /** Takes over what was committed. What is known already, read ahead of its news, is passed over. */
   add(clientId: string, seq: number): void {
     if (seq <= this.#last) return;
@@ -99,40 +107,52 @@ export async function readSender(
   return new Sender(open, pages.reverse());
 }
 
-/** How many messages each user has sent in a room, in the order given. */
+/** Whose messages are counted, and up to which `seq`: that of the head they are held against. */
+export interface Asked {
+  readonly room: string;
+  readonly user: string;
+  readonly until: number;
+}
+
+/** How many messages users have sent in rooms, in the order given. */
 export async function countSent(
   store: Store,
-  pairs: readonly { readonly room: string; readonly user: string }[],
+  asked: readonly Asked[],
 ): Promise<number[]> {
   const rows = await store.getMany<string>(
-    pairs.map(({ room, user }) => keys.sender(room, user)),
+    asked.map(({ room, user }) => keys.sender(room, user)),
   );
-  return rows.map(({ value }) => value === null ? 0 : countOf(parse(value)));
+  return await Promise.all(
+    rows.map(({ value }, i) =>
+      value === null ? 0 : countUntil(store, parse(value), asked[i]!)
+    ),
+  );
 }
 
-/** How many messages a user has sent in a room up to a `seq`. */
-export async function countSentUntil(
+/** Reads more than the open row only where the place is before it. */
+async function countUntil(
   store: Store,
-  room: string,
-  user: string,
-  seq: number,
+  open: Ledger,
+  { room, user, until }: Asked,
 ): Promise<number> {
-  const { value } = await store.get<string>(keys.sender(room, user));
-  if (value === null) return 0;
-  const open = parse(value);
   const [first] = open.entries;
-  if (open.before === 0 || (first && first.seq <= seq)) {
-    return countOf(open, seq);
+  if (open.before === 0 || (first && first.seq <= until)) {
+    return countOf(open, until);
   }
-  // The place is before the open row: in the first page that ends after it, or behind them all.
+  // In the first page that ends after the place, or behind them all.
   const [page] = await store.list<string>(keys.sentPages(room, user), {
-    start: keys.sentPage(room, user, seq + 1),
+    start: keys.sentPage(room, user, until + 1),
     limit: 1,
   });
-  return page === undefined ? open.before : countOf(parse(page.value), seq);
+  return page === undefined ? open.before : countOf(parse(page.value), until);
 }
 
-function countOf({ before, entries }: Ledger, until = Infinity): number {
+/** What one message weighs at most in its sender's rows: two bytes a character, and a number. */
+export function entryBytes(clientId: string): number {
+  return 2 * clientId.length + 32;
+}
+
+function countOf({ before, entries }: Ledger, until: number): number {
   return before + entries.filter(({ seq }) => seq <= until).length;
 }
 

@@ -6,7 +6,7 @@ import { keys } from "../keys.ts";
 import type { Store } from "../store.ts";
 import { backOff, commitDraft } from "./commit.ts";
 import { Draft } from "./draft.ts";
-import type { Feed, Ring } from "./feed.ts";
+import { type Feed, repliesFirst, type Ring } from "./feed.ts";
 import type { Head } from "./head.ts";
 import { readLog } from "./read.ts";
 import { RoomState } from "./room_state.ts";
@@ -225,11 +225,6 @@ function settle(taken: readonly Waiting[]): void {
     if ("refusal" in answer) reject(answer.refusal);
     else resolve(answer.result);
   }
-}
-
-/** Whoever waited writes its reply within these few microtasks: so that it normally comes before the event. */
-async function repliesFirst(): Promise<void> {
-  for (let i = 0; i < 8; i++) await null;
 }
 
 function ringsOf(draft: Draft): readonly Ring[] {

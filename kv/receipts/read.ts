@@ -5,7 +5,8 @@ import { notFound, Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type { StoredEvent } from "../log/event.ts";
 import { toMessage } from "../log/event.ts";
-import { countSent, countSentUntil } from "../log/sent.ts";
+import type { Ring } from "../log/feed.ts";
+import { countSent } from "../log/sent.ts";
 import { userOperation } from "../operation.ts";
 import { requireAccess } from "../rooms/access.ts";
 import type { Mark } from "../rooms/membership.ts";
@@ -20,6 +21,8 @@ export const markRead = userOperation({
   input: z.object({ room: id, seq }),
   output: z.object({ seq, n: seq, unread: seq }),
   async run(core, { room, seq }, { user }) {
+    const rings: Ring[] = [{ user, what: "mark", in: room }];
+    let unanswered = false;
     for (let tries = 0; tries < TRIES; tries++) {
       const { head } = await requireAccess(core, "receipt.read", room, user);
       if (seq > head.seq) {
@@ -38,10 +41,13 @@ export const markRead = userOperation({
         const outcome = await core.feed.commit({
           checks: [{ key, version }],
           mutations: [{ key, value: now }],
-        }, [{ user, what: "mark", in: room }]);
+        }, rings);
+        unanswered ||= outcome.kind === "unknown";
         if (outcome.kind !== "stored") continue;
-      }
-      const [sent] = await countSent(core.store, [{ room, user }]);
+      } else if (unanswered) core.feed.announce(rings);
+      const [sent] = await countSent(core.store, [
+        { room, user, until: head.seq },
+      ]);
       return { seq: now.seq, n: now.n, unread: unreadOf(head.n, sent!, now) };
     }
     throw new Refused("unavailable", "The mark is contended; try again.");
@@ -54,14 +60,14 @@ async function markAt(
   user: string,
   seq: number,
 ): Promise<Mark> {
-  const [[message, event], own] = await Promise.all([
+  const [[message, event], [own]] = await Promise.all([
     core.store.getMany([keys.message(room, seq), keys.event(room, seq)]),
-    countSentUntil(core.store, room, user, seq),
+    countSent(core.store, [{ room, user, until: seq }]),
   ]);
   if (typeof message?.value === "string") {
-    return { v: 1, seq, n: toMessage(message.value).n, own };
+    return { v: 1, seq, n: toMessage(message.value).n, own: own! };
   }
   const stored = event?.value as StoredEvent | null | undefined;
   if (!stored) throw notFound();
-  return { v: 1, seq, n: stored.n, own };
+  return { v: 1, seq, n: stored.n, own: own! };
 }

@@ -88,7 +88,7 @@ async function createDirect(
   const found = await core.store.get<string>(pairKey);
   if (found.value !== null) return requireMyRoom(core, user, found.value);
 
-  const both = new Set(pair);
+  const both = new Set([user, peer]);
   for (const one of both) await requireSpace(core, one);
   const room = randomId();
   await core.logs.create(

@@ -85,9 +85,7 @@ export async function leaveAllRooms(core: Core, user: string): Promise<void> {
       await draft.meet(user);
       const member = draft.member(user);
       if (member === null) return;
-      if (draft.head.memberCount === 1 && draft.head.type !== "direct") {
-        return bury(core, draft);
-      }
+      if (draft.head.memberCount === 1) return bury(core, draft);
       await passOn(draft, user, member);
       removeMember(draft, user, member, user);
     }).catch((error) => {

@@ -16,10 +16,10 @@ interface Place {
   readonly at: number;
 }
 
-/** What a page ended with, and the newest activity that was seen by then. */
+/** What a page ended with, and the store's version that was seen by then: times may be equal, or go back. */
 interface Cursor {
   readonly last: Place;
-  readonly seen: Place;
+  readonly seen: string;
 }
 
 export const listRooms = userOperation({
@@ -28,18 +28,19 @@ export const listRooms = userOperation({
   input: z.object(page),
   output: listOf(myRoom),
   async run(core, { limit = LIMITS.pageItems, cursor }, { user }) {
+    // Every commit of a room rings: what moves after this has a higher version.
+    const bell = await core.store.get(keys.bell());
     const all = await readActivity(core, user);
     const from = cursor === undefined ? null : parseCursor(cursor);
     // A room that became active since the last page has left its place behind it: it comes first in this one.
     const moved = from === null
       ? []
-      : all.filter((room) => byActivity(placeOf(room), from.seen) < 0)
-        .reverse();
+      : all.filter(({ version }) => version > from.seen)
+        .sort((a, b) => a.version < b.version ? -1 : 1);
     const rest = from === null
       ? all
       : all.filter((room) =>
-        byActivity(placeOf(room), from.seen) >= 0 &&
-        byActivity(placeOf(room), from.last) > 0
+        room.version <= from.seen && byActivity(placeOf(room), from.last) > 0
       );
     const asked = [...moved, ...rest].slice(0, limit);
     const presented = await presentMyRooms(core, user, asked);
@@ -54,8 +55,8 @@ export const listRooms = userOperation({
         ? null
         : formatCursor(
           shown.length <= moved.length && from !== null
-            ? { last: from.last, seen: placeOf(shown.at(-1)!) }
-            : { last: placeOf(shown.at(-1)!), seen: placeOf(all[0]!) },
+            ? { last: from.last, seen: shown.at(-1)!.version }
+            : { last: placeOf(shown.at(-1)!), seen: bell.version ?? "" },
         ),
     };
   },
@@ -81,17 +82,14 @@ function byActivity(a: Place, b: Place): number {
 }
 
 function formatCursor({ last, seen }: Cursor): string {
-  return [last.at, last.room, seen.at, seen.room].join("!");
+  return [last.at, last.room, seen].join("!");
 }
 
 function parseCursor(cursor: string): Cursor {
-  const parts = /^(\d{1,15})!([\w-]+)!(\d{1,15})!([\w-]+)$/.exec(cursor);
+  const parts = /^(\d{1,15})!([\w-]+)!(\w*)$/.exec(cursor);
   if (parts === null) {
     throw new Refused("invalid", "That is no cursor of this list.");
   }
-  const [, lastAt, lastRoom, seenAt, seenRoom] = parts;
-  return {
-    last: { at: Number(lastAt), room: lastRoom! },
-    seen: { at: Number(seenAt), room: seenRoom! },
-  };
+  const [, at, room, seen] = parts;
+  return { last: { at: Number(at), room: room! }, seen: seen! };
 }

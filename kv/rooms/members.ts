@@ -7,6 +7,7 @@ import { LIMITS } from "../limits.ts";
 import type { Draft } from "../log/draft.ts";
 import type { Member } from "../log/event.ts";
 import { userOperation } from "../operation.ts";
+import { countFitting } from "../page.ts";
 import { isAbove } from "../policy.ts";
 import {
   id,
@@ -43,15 +44,17 @@ export const listMembers = userOperation({
           : { start: parseKeyCursor(prefix, cursor) }),
         limit: limit + 1,
       });
+      const members = await presentMembers(
+        core,
+        rows.slice(0, limit).map((row) => ({
+          user: String(row.key.at(-1)),
+          member: row.value,
+        })),
+      );
+      const fitting = countFitting(members);
       return {
-        items: await presentMembers(
-          core,
-          rows.slice(0, limit).map((row) => ({
-            user: String(row.key.at(-1)),
-            member: row.value,
-          })),
-        ),
-        nextCursor: toKeyCursor(prefix, rows[limit]?.key),
+        items: members.slice(0, fitting),
+        nextCursor: toKeyCursor(prefix, rows[fitting]?.key),
         asOf: head.seq,
       };
     });

@@ -12,6 +12,8 @@ import type { Mark } from "./membership.ts";
 export interface RoomHead {
   readonly room: string;
   readonly head: Head;
+  /** The head's: moves with every change of the room. */
+  readonly version: string;
 }
 
 /** Heads of the rooms that exist, in the order given. */
@@ -20,8 +22,10 @@ export async function readHeads(
   rooms: readonly string[],
 ): Promise<RoomHead[]> {
   const heads = await core.store.getMany<Head>(rooms.map(keys.head));
-  return heads.flatMap(({ value }, i) =>
-    value === null || value.deleted ? [] : [{ room: rooms[i]!, head: value }]
+  return heads.flatMap(({ value, version }, i) =>
+    value === null || version === null || value.deleted
+      ? []
+      : [{ room: rooms[i]!, head: value, version }]
   );
 }
 
@@ -34,18 +38,27 @@ export async function presentMyRooms(
   return (await readMyRooms(core, user, rooms)).map(({ mine }) => mine);
 }
 
+export interface JoinedRoom {
+  readonly mine: MyRoom;
+  /** The `seq` of the user's joining. */
+  readonly joined: number;
+}
+
 /** The same, each with the `seq` of the user's joining. */
 export async function readMyRooms(
   core: Core,
   user: string,
   rooms: readonly RoomHead[],
-): Promise<{ mine: MyRoom; joined: number }[]> {
+): Promise<JoinedRoom[]> {
   const { store } = core;
   const [lastRows, sentCounts] = await Promise.all([
     store.getMany<string>(
       rooms.map(({ room, head }) => keys.message(room, head.lastMessage)),
     ),
-    countSent(store, rooms.map(({ room }) => ({ room, user }))),
+    countSent(
+      store,
+      rooms.map(({ room, head }) => ({ room, user, until: head.seq })),
+    ),
   ]);
   // Membership is read after the messages: what was read before a removal may still be shown.
   const [members, marks, peers] = await Promise.all([
@@ -79,13 +92,19 @@ export async function requireMyRoom(
   user: string,
   room: string,
 ): Promise<MyRoom> {
-  const [mine] = await presentMyRooms(
-    core,
-    user,
-    await readHeads(core, [room]),
-  );
-  if (mine === undefined) throw notFound();
-  return mine;
+  return (await requireJoinedRoom(core, user, room)).mine;
+}
+
+/** The same, with the `seq` of the user's joining. */
+export async function requireJoinedRoom(
+  core: Core,
+  user: string,
+  room: string,
+): Promise<JoinedRoom> {
+  const heads = await readHeads(core, [room]);
+  const [joined] = await readMyRooms(core, user, heads);
+  if (joined === undefined) throw notFound();
+  return joined;
 }
 
 /** Messages of others since the mark: those since it, less one's own since it. */

@@ -5,9 +5,10 @@ import { toTimestamp } from "../../kv/clock.ts";
 import type { Core } from "../../kv/core.ts";
 import { Refused } from "../../kv/errors.ts";
 import { LIMITS } from "../../kv/limits.ts";
+import { repliesFirst } from "../../kv/log/feed.ts";
 import type { Principal } from "../../kv/principal.ts";
 import { requireAccess } from "../../kv/rooms/access.ts";
-import { requireMyRoom } from "../../kv/rooms/mine.ts";
+import { requireJoinedRoom } from "../../kv/rooms/mine.ts";
 import type { MyRoom } from "../../kv/shapes.ts";
 import { userFrame } from "../frames.ts";
 import type { Shared } from "../shared.ts";
@@ -65,7 +66,7 @@ export class Entry {
       rooms: this.#rooms,
       listing: this.#listing,
       report,
-      sessionEnded: () => this.#sessionEnded(),
+      sessionEnded: () => void this.#sessionEnded(),
     }, principal);
     // Before anything is read: what changes from now on is told.
     hub.attend(user, this.#news);
@@ -113,13 +114,11 @@ export class Entry {
     // A refusal leaves what is followed as it is.
     await requireAccess(this.#core, "room.follow", room, user);
     const subscription = this.#rooms.register(room);
-    const { member } = await requireAccess(
-      this.#core,
-      "room.follow",
-      room,
-      user,
-    );
-    const mine = await requireMyRoom(this.#core, user, room);
+    const { mine, joined } = await requireJoinedRoom(this.#core, user, room)
+      .catch((thrown) => {
+        this.#rooms.abandon(subscription);
+        throw thrown;
+      });
     const ahead = after !== undefined && after > mine.seq;
     return {
       data: {
@@ -132,7 +131,7 @@ export class Entry {
         this.#rooms.start(subscription, {
           from: after === undefined || ahead ? mine.seq : after,
           head: mine.seq,
-          joined: member!.joined,
+          joined,
           announce: after !== undefined && !ahead,
         }),
     };
@@ -159,11 +158,13 @@ export class Entry {
     this.#left = true;
     this.#expiry.clear();
     this.#news.close();
-    this.#rooms.forgetAll();
+    this.#rooms.close();
     this.host.shared.hub.leave(this.principal.user, this.#news);
   }
 
-  #sessionEnded(): void {
+  async #sessionEnded(): Promise<void> {
+    // Perhaps by a command of this very socket.
+    await repliesFirst();
     const { session } = this.principal;
     this.host.outbox.push(userFrame("session.ended", { session }));
     this.host.end("unauthenticated");

@@ -4,23 +4,28 @@ import { LIMITS } from "../../kv/limits.ts";
 import { readLog } from "../../kv/log/read.ts";
 import { backOff } from "../../kv/log/commit.ts";
 import { presentRows } from "../../kv/rooms/present.ts";
-import { Chunk } from "../chunk.ts";
+import { Chunk, countWithin } from "../chunk.ts";
 import type { Follower } from "../follower.ts";
 import { removedFrame, roomFrame } from "../frames.ts";
 import type { Hub, RemovalReason, RoomFollower, Subscription } from "../hub.ts";
 import type { SocketPort } from "../sockets/port.ts";
 import type { Outbox } from "./outbox.ts";
 
-const PAGE = 500;
+const FIRST_PAGE = 50;
+const LONGEST_PAGE = 500;
 /** How many rooms' pages are read at once for one socket. */
 const READERS = 4;
 
 interface Followed {
   readonly subscription: Subscription;
+  /** The client knows of the room: it must hear of its end. */
+  told: boolean;
   /** Say `room.live` when it is. */
   announce: boolean;
   /** Its next page is being read or waits for a reader. */
   reading: boolean;
+  /** How many rows the next page asks for: about as many as the socket may be given at once. */
+  page: number;
 }
 
 interface Deps {
@@ -41,6 +46,7 @@ export class FollowedRooms implements RoomFollower {
   readonly #rooms = new Map<string, Followed | null>();
   readonly #queue: Followed[] = [];
   #readers = 0;
+  #closed = false;
 
   constructor(private readonly deps: Deps, readonly user: string) {}
 
@@ -54,15 +60,25 @@ export class FollowedRooms implements RoomFollower {
 
   /** Registers before membership and head are read; an earlier subscription to the room ends. */
   register(room: string): Subscription {
-    this.#endOf(room);
+    const told = this.forget(room);
     const subscription = this.deps.hub.follow(room, this);
-    this.#rooms.set(room, { subscription, announce: false, reading: false });
+    // The socket went while its command was under way: nothing would ever end this subscription.
+    if (this.#closed) this.deps.hub.unfollow(subscription);
+    else {
+      this.#rooms.set(room, {
+        subscription,
+        told,
+        announce: false,
+        reading: false,
+        page: FIRST_PAGE,
+      });
+    }
     return subscription;
   }
 
   /**
    * Starts a registered subscription: events after `from` follow, after what is in the outbox now.
-   * Does nothing where it was ended in between.
+   * To be called once the client was told of the room; where that is no longer so, it is told the end.
    *
    * @param head the room's `seq`, read after registering
    */
@@ -76,7 +92,8 @@ export class FollowedRooms implements RoomFollower {
     },
   ): void {
     const followed = this.#find(subscription);
-    if (!followed) return;
+    if (!followed) return this.#startLate(subscription.room);
+    followed.told = true;
     subscription.cursor = from;
     subscription.joined = joined;
     subscription.state = "behind";
@@ -91,13 +108,28 @@ export class FollowedRooms implements RoomFollower {
     this.#rooms.set(room, null);
   }
 
-  /** The room is nothing to the client any more, or was never told to it. */
-  forget(room: string): void {
+  /**
+   * The room is nothing to the client any more, or was never told to it.
+   * @returns whether it was
+   */
+  forget(room: string): boolean {
+    const followed = this.#rooms.get(room);
     this.#endOf(room);
     this.#rooms.delete(room);
+    return followed === null || followed?.told === true;
   }
 
-  forgetAll(): void {
+  /** A registration that could not be read. The room is looked at anew. */
+  abandon(subscription: Subscription): void {
+    const { room } = subscription;
+    if (!this.#find(subscription)) return;
+    if (this.forget(room)) this.deps.outbox.push(removedFrame(room, "removed"));
+    this.deps.ended(room);
+  }
+
+  /** The socket is gone. */
+  close(): void {
+    this.#closed = true;
     for (const room of [...this.#rooms.keys()]) this.forget(room);
   }
 
@@ -120,16 +152,26 @@ export class FollowedRooms implements RoomFollower {
   }
 
   removed(subscription: Subscription, reason: RemovalReason): void {
+    const followed = this.#find(subscription);
+    if (!followed) return;
     const { room } = subscription;
-    if (this.#rooms.get(room)?.subscription !== subscription) return;
     this.#rooms.delete(room);
-    this.deps.outbox.push(removedFrame(room, reason));
+    if (followed.told) this.deps.outbox.push(removedFrame(room, reason));
     if (reason !== "deleted") this.deps.ended(room);
   }
 
   #find(subscription: Subscription): Followed | null {
     const followed = this.#rooms.get(subscription.room);
     return followed?.subscription === subscription ? followed : null;
+  }
+
+  /** The subscription ended while the room was being read: what the client was just told is out of date. */
+  #startLate(room: string): void {
+    const since = this.#rooms.get(room);
+    if (since) since.told = true;
+    if (since !== undefined || this.#closed) return;
+    this.deps.outbox.push(removedFrame(room, "removed"));
+    this.deps.ended(room);
   }
 
   #endOf(room: string): void {
@@ -164,7 +206,7 @@ export class FollowedRooms implements RoomFollower {
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       try {
         await this.deps.port.whenDrained(LIMITS.shedBytes);
-        if (await this.#readPage(next.subscription)) failures = 0;
+        if (await this.#readPage(next)) failures = 0;
         else await backOff(this.deps.core.clock, failures++);
       } catch (thrown) {
         this.deps.report(thrown);
@@ -180,19 +222,25 @@ export class FollowedRooms implements RoomFollower {
    * Never past the hub's cursor: up to there every end of a membership has taken effect.
    * False where nothing was there to read, as when a deleted room's rows are gone before its end is heard of.
    */
-  async #readPage(subscription: Subscription): Promise<boolean> {
+  async #readPage(followed: Followed): Promise<boolean> {
     const { core, hub, outbox } = this.deps;
+    const { subscription, page: limit } = followed;
     const { room, cursor: after } = subscription;
     const until = hub.topic(room)?.cursor ?? after;
     if (subscription.state !== "behind" || until <= after) return true;
-    const rows = await readLog(core.store, room, { after, until, limit: PAGE });
+    const rows = await readLog(core.store, room, { after, until, limit });
     const frames = await presentRows(core, room, rows);
-    const last = rows.at(-1);
+    const fitting = countWithin(LIMITS.shedBytes, frames);
+    const last = rows[fitting - 1];
     // Ended meanwhile; the compiler remembers the state from before the wait.
     if (last === undefined) return false;
     if ((subscription.state as string) !== "behind") return true;
-    outbox.share(new Chunk(room, after + 1, last.seq, frames));
+    const shown = frames.slice(0, fitting);
+    outbox.share(new Chunk(room, after + 1, last.seq, shown));
     subscription.cursor = last.seq;
+    followed.page = fitting < rows.length
+      ? fitting
+      : Math.min(2 * limit, LONGEST_PAGE);
     return true;
   }
 }

@@ -32,6 +32,8 @@ export class RoomListing {
   /** As they were at `hello`: a room that moves between two pages is not lost. New ones are told by `room.added`. */
   #order: readonly string[] = [];
   #places: Places = {};
+  /** How much of the order was listed. */
+  #reached = 0;
 
   constructor(
     private readonly core: Core,
@@ -57,7 +59,7 @@ export class RoomListing {
       return await this.#list(Object.keys(places), Infinity, [], true);
     }
     const from = Number(cursor);
-    if (!Number.isInteger(from) || from < 0 || from > this.#order.length) {
+    if (!/^\d+$/.test(cursor) || from > this.#order.length) {
       throw new Refused("invalid", "That is no cursor of this list.");
     }
     return await this.#page(from, []);
@@ -65,13 +67,15 @@ export class RoomListing {
 
   /** Is the room still to be listed by a page to come? */
   isAhead(room: string): boolean {
-    return this.#order.includes(room) && !this.rooms.isKnown(room);
+    return this.#order.includes(room, this.#reached) &&
+      !this.rooms.isKnown(room);
   }
 
   async #page(from: number, gaps: Gap[]): Promise<ListedPage> {
     const rooms = this.#order.slice(from, from + LIMITS.roomsPerHello);
     const page = await this.#list(rooms, PAGE_BYTES, gaps, false);
     const next = from + page.taken;
+    this.#reached = Math.max(this.#reached, next);
     if (next >= this.#order.length) return page;
     return { ...page, listed: { ...page.listed, nextCursor: String(next) } };
   }
@@ -90,8 +94,12 @@ export class RoomListing {
       rooms.filter((room) => again || !this.rooms.isFollowed(room))
         .map((room) => [room, this.rooms.register(room)]),
     );
-    const heads = await readHeads(this.core, rooms);
-    const read = await readMyRooms(this.core, this.user, heads);
+    const read = await this.#read(rooms).catch((thrown) => {
+      for (const subscription of subscriptions.values()) {
+        this.rooms.abandon(subscription);
+      }
+      throw thrown;
+    });
     const fitting = read.slice(0, countFitting(read, bytes));
     const cut = read.slice(fitting.length).map(({ mine }) => mine.id);
 
@@ -129,6 +137,11 @@ export class RoomListing {
         }
       },
     };
+  }
+
+  async #read(rooms: readonly string[]) {
+    const heads = await readHeads(this.core, rooms);
+    return await readMyRooms(this.core, this.user, heads);
   }
 
   /** What can't be replayed is said: never skipped. */

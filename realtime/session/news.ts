@@ -26,6 +26,8 @@ interface Deps {
 export class News implements UserFollower {
   /** Rings that came while `hello` was being answered. */
   #early: Ring[] | null = [];
+  /** Rooms that are being looked at; true where something rang meanwhile. */
+  readonly #looking = new Map<string, boolean>();
   #closed = false;
 
   constructor(private readonly deps: Deps, private readonly who: Principal) {}
@@ -56,22 +58,38 @@ export class News implements UserFollower {
     void this.#catchUp().catch(this.deps.report);
   }
 
-  /** Looks whether the user is in a room now, and tells the client what is new about that. */
+  /**
+   * Looks whether the user is in a room now, and tells the client what is new about that.
+   * One look at a time: what it read may be older than the ring that comes meanwhile.
+   */
   async lookAt(room: string): Promise<void> {
-    const { core, rooms, listing, outbox } = this.deps;
+    const isLooking = this.#looking.has(room);
+    this.#looking.set(room, isLooking);
+    if (isLooking) return;
+    try {
+      do {
+        this.#looking.set(room, false);
+        await this.#look(room);
+      } while (this.#looking.get(room));
+    } finally {
+      this.#looking.delete(room);
+    }
+  }
+
+  async #look(room: string): Promise<void> {
+    const { rooms, listing, outbox } = this.deps;
     if (this.#closed || rooms.isFollowed(room) || listing.isAhead(room)) return;
     const known = rooms.isKnown(room);
     const subscription = known ? null : rooms.register(room);
-    const [read] = await readMyRooms(
-      core,
-      this.who.user,
-      await readHeads(core, [room]),
-    );
+    const [read] = await this.#read(room).catch((thrown) => {
+      if (subscription) rooms.abandon(subscription);
+      throw thrown;
+    });
+    if (this.#closed || subscription?.state === "ended") return;
     if (read === undefined) {
-      rooms.forget(room);
       // Not followed, so that no log tells why.
-      if (known && !this.#closed) outbox.push(removedFrame(room, "removed"));
-    } else if (subscription && !this.#closed) {
+      if (rooms.forget(room)) outbox.push(removedFrame(room, "removed"));
+    } else if (subscription) {
       const { mine, joined } = read;
       outbox.push(userFrame("room.added", mine));
       rooms.start(subscription, {
@@ -81,6 +99,11 @@ export class News implements UserFollower {
         announce: false,
       });
     }
+  }
+
+  async #read(room: string) {
+    const heads = await readHeads(this.deps.core, [room]);
+    return await readMyRooms(this.deps.core, this.who.user, heads);
   }
 
   async #readAgain(ring: Extract<Ring, { user: string }>): Promise<void> {

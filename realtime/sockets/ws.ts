@@ -7,9 +7,9 @@ import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { LIMITS } from "../../kv/limits.ts";
 import { frameTexts } from "./frames.ts";
 import type { Attend, Packet, SocketEvents, SocketPort } from "./port.ts";
+import { cut } from "./reason.ts";
 
 const SUBPROTOCOL = "kvorum.v1";
-const REASON_BYTES = 123;
 
 /** How long a peer has to answer a close frame before it is cut off. */
 const CLOSE_MS = 3_000;
@@ -214,13 +214,4 @@ class WsPort implements SocketPort {
 
 function faultOf(error: Error & { readonly code?: string }) {
   return { code: CLOSE_CODES[error.code ?? ""] ?? 1002, reason: error.message };
-}
-
-function cut(reason: string): string {
-  const bytes = new TextEncoder().encode(reason);
-  if (bytes.length <= REASON_BYTES) return reason;
-  // A character cut in two is left out: `stream` keeps the rest of it waiting.
-  return new TextDecoder().decode(bytes.subarray(0, REASON_BYTES), {
-    stream: true,
-  });
 }

@@ -2,7 +2,7 @@
 import { html } from "hono/html";
 import { CLOSINGS } from "../../realtime/session/closing.ts";
 import { CODES } from "./errors.ts";
-import type { Markup } from "./fields.ts";
+import { type Markup, proseOf } from "./fields.ts";
 
 export function errorTable(): Markup {
   return table(
@@ -47,7 +47,7 @@ function table(
     html`
       <tr id="${id}">
         <td><code>${id}</code></td>
-        ${cells.map((cell) => html`<td>${cell}</td>`)}
+        ${cells.map((cell) => html`<td>${proseOf(cell)}</td>`)}
       </tr>
     `
   );

@@ -1,6 +1,6 @@
 // One entry of the page for each call, command and event.
 import { html } from "hono/html";
-import { fieldsOf, type Markup, typeOf } from "./fields.ts";
+import { fieldsOf, type Markup, proseOf, typeOf } from "./fields.ts";
 import { at, isRecord, type JsonSchema } from "./schemas.ts";
 
 /** One call of the REST part. */
@@ -38,7 +38,7 @@ export function callEntry({ method, path, name, operation }: Call): Markup {
   return html`
     <article class="entry" id="rest-${name}">
       <h3><span class="method">${method}</span> <code>${path}</code></h3>
-      <p>${operation["summary"]} <span class="muted">${name}</span></p>
+      <p>${proseOf(operation["summary"])} <span class="muted">${name}</span></p>
       ${parameters === null ? "" : titled("Parameters", parameters)}
       ${isRecord(body["schema"]) ? titled("Body", body["schema"]) : ""}
       <h4>Answers</h4>
@@ -55,7 +55,7 @@ export function commandEntry(asyncApi: JsonSchema, key: string): Markup {
   return html`
     <article class="entry" id="${key}">
       <h3><span class="method">command</span> <code>${name}</code></h3>
-      <p>${command["summary"]}</p>
+      <p>${proseOf(command["summary"])}</p>
       ${titled("Data", dataOf(command))}
       ${titled("Reply", dataOf(at(messages, `reply.${name}`)))}
     </article>
@@ -74,7 +74,7 @@ export function eventEntry(asyncApi: JsonSchema, key: string): Markup {
   return html`
     <article class="entry" id="${key}">
       <h3><span class="method">event</span> <code>${event["name"]}</code></h3>
-      <p>${event["summary"]} <span class="muted">${kind}</span></p>
+      <p>${proseOf(event["summary"])} <span class="muted">${kind}</span></p>
       ${titled("Data", dataOf(event))}
     </article>
   `;

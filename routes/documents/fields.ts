@@ -5,6 +5,14 @@ import { isRecord, type JsonSchema } from "./schemas.ts";
 /** What `html` makes: text with everything from outside escaped. */
 export type Markup = ReturnType<typeof html>;
 
+/** A line of prose in which `backticks` mark code. */
+export function proseOf(line: unknown): Markup {
+  const parts = String(line ?? "").split("`");
+  return html`${
+    parts.map((part, i) => i % 2 === 0 ? part : html`<code>${part}</code>`)
+  }`;
+}
+
 /** The fields of an object, as a table; anything else, as its type. */
 export function fieldsOf(schema: JsonSchema): Markup {
   const properties = schema["properties"];
@@ -58,7 +66,7 @@ export function typeOf(schema: JsonSchema): Markup {
 
 function row(name: string, schema: JsonSchema, required: boolean): Markup {
   const mark = required ? "" : html`<span class="muted">optional</span>`;
-  const description = schema["description"] ?? "";
+  const description = proseOf(schema["description"]);
   return html`
     <tr>
       <td><code>${name}</code> ${mark}</td>

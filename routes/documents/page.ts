@@ -3,6 +3,7 @@ import { html } from "hono/html";
 import { closeTable, errorTable } from "./code_tables.ts";
 import { callEntry, callsOf, commandEntry, eventEntry } from "./entries.ts";
 import { fieldsOf, type Markup } from "./fields.ts";
+import { firstSteps } from "./first_steps.ts";
 import PAGE_STYLE from "./page.css" with { type: "text" };
 import { at, isRecord, type JsonSchema } from "./schemas.ts";
 
@@ -89,27 +90,23 @@ const ABOUT_SOCKET = html`
   </p>
 `;
 
-/** What somebody sees who opens the server in a browser. */
-export function welcomePage(): Markup {
+/** What somebody sees who opens the server, reached at `url`, in a browser. */
+export function welcomePage(url: string): Markup {
+  const { shell, frames } = firstSteps(url);
   const body = html`
     <main class="welcome">
       <h1>Kvorum</h1>
       <p>This is a chat server, and it is running.</p>
       <h2>Begin</h2>
-      <p>Register, and keep the access token of the answer:</p>
-      <pre>${REGISTER}</pre>
-      <p>
-        Then make a room, send a message, open a socket:
-        <a href="/docs">the API, call by call</a>.
-      </p>
+      <p>Paste this into a terminal, to register and open a socket:</p>
+      <pre>${shell}</pre>
+      <p>Then, line by line, to say hello and make a room:</p>
+      <pre>${frames.join("\n")}</pre>
+      <p>And from there on: <a href="/docs">the API, call by call</a>.</p>
     </main>
   `;
   return layout("Kvorum", body);
 }
-
-const REGISTER = `curl ‹this address›/api/v1/auth/register \\
-  -H 'Content-Type: application/json' \\
-  -d '{"username": "ada", "password": "correct horse battery"}'`;
 
 function layout(title: string, body: Markup): Markup {
   return html`

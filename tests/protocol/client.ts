@@ -13,6 +13,8 @@ export interface ClientOptions {
   /** Appended to the address, e.g. `?ticket=…`. */
   readonly query?: string;
   readonly protocols?: string[];
+  /** Without it the client never answers a ping. */
+  readonly autoPong?: boolean;
 }
 
 /** An error reply, thrown by `command`. */
@@ -22,6 +24,23 @@ export class ReplyError extends Error {
   }
   get code(): string {
     return this.error.code;
+  }
+}
+
+/** The connection has ended before what was waited for came. */
+export class ClosedError extends Error {
+  constructor({ code, reason }: { code: number; reason: string }) {
+    super(`closed: ${code} ${reason}`);
+  }
+}
+
+/** Null where the connection ended before an answer came. */
+export async function unlessClosed<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ClosedError) return null;
+    throw error;
   }
 }
 
@@ -40,9 +59,11 @@ export class Client {
   #misfit: unknown = null;
 
   constructor(url: string, options: ClientOptions = {}) {
-    const { headers = {}, query = "", protocols = [] } = options;
+    const { headers = {}, query = "", protocols = [], autoPong = true } =
+      options;
     this.socket = new WebSocket(url + query, protocols, {
       headers,
+      autoPong,
       perMessageDeflate: false,
     });
     this.opened = new Promise((resolve, reject) => {
@@ -94,8 +115,8 @@ export class Client {
     if (found !== undefined) return Promise.resolve(found);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ matches, resolve });
-      void this.closed.then(({ code, reason }) =>
-        reject(this.#misfit ?? new Error(`closed: ${code} ${reason}`))
+      void this.closed.then((how) =>
+        reject(this.#misfit ?? new ClosedError(how))
       );
     });
   }
@@ -121,6 +142,11 @@ export class Client {
   async terminate(): Promise<void> {
     this.socket.terminate();
     await this.closed;
+  }
+
+  /** Throws where something that was received did not fit the documents. */
+  requireFit(): void {
+    if (this.#misfit) throw this.#misfit;
   }
 
   #take(text: string): void {

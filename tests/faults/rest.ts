@@ -1,0 +1,52 @@
+// What tests of whole server processes ask by REST.
+import assert from "node:assert/strict";
+import type { Frame } from "../protocol/client.ts";
+
+/** Asks as somebody, or as nobody; answers the body of a success. */
+export async function ask(
+  url: string,
+  token: string | null,
+  method: string,
+  path: string,
+  json?: unknown,
+): Promise<Frame> {
+  const response = await fetch(`${url}/api/v1${path}`, {
+    method,
+    headers: {
+      "Content-Type": "application/json",
+      ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+    },
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+  });
+  const body = await response.json();
+  assert.ok(response.ok, JSON.stringify(body));
+  return body;
+}
+
+export async function register(
+  url: string,
+  username: string,
+): Promise<{ user: string; token: string }> {
+  const { user, accessToken } = await ask(url, null, "POST", "/auth/register", {
+    username,
+    password: "correct horse battery",
+  });
+  return { user: user.id, token: accessToken };
+}
+
+/** All messages of a room, page by page from the beginning. */
+export async function readHistory(
+  url: string,
+  token: string,
+  room: string,
+): Promise<Frame[]> {
+  const all: Frame[] = [];
+  for (let hasMore = true; hasMore;) {
+    const after = all.at(-1)?.seq ?? 0;
+    const path = `/rooms/${room}/messages?after=${after}&limit=100`;
+    const page = await ask(url, token, "GET", path);
+    all.push(...page.items);
+    hasMore = page.hasMore;
+  }
+  return all;
+}

@@ -1,0 +1,175 @@
+// Several sockets of one user: what each is told of the user, and how the end of a session ends its sockets.
+import assert from "node:assert/strict";
+import { updateMe } from "../../kv/accounts/users.ts";
+import type { Client } from "./client.ts";
+import { saidBye, untilSockets } from "./endings.ts";
+import { doAs, onAnotherDevice, say } from "./people.ts";
+import { type Person, type Served, served } from "./world.ts";
+
+/** `session.ended`, `bye`, 4401: and the server has nothing of it any more. */
+async function endsWithSession(client: Client): Promise<void> {
+  await saidBye(client, 4401, false);
+  assert.equal(client.frames.at(-2).type, "session.ended");
+  assert.equal(
+    client.frames.at(-2).data.session,
+    client.frames[0].data.session,
+  );
+}
+
+Deno.test("ending a session closes its sockets at once, those of other sessions stay", () =>
+  served(async (server) => {
+    const [ada, bob] = [await server.join("ada"), await server.join("bob")];
+    const phone = await onAnotherDevice(server, ada);
+    const stays = await server.connect(phone);
+    const room = await server.group(bob, ada);
+    const ways: Record<
+      string,
+      (who: Person, session: string) => Promise<unknown>
+    > = {
+      "by another device": (_, session) =>
+        server.ask(phone, "DELETE", `/auth/sessions/${session}`),
+      "by itself": (who, session) =>
+        server.ask(who, "DELETE", `/auth/sessions/${session}`),
+      "by logging out": ({ refreshToken }) =>
+        server.ask(null, "POST", "/auth/logout", { refreshToken }),
+      "by a command of another device": (_, session) =>
+        stays.command("session.end", { session }),
+    };
+    for (const [way, end] of Object.entries(ways)) {
+      const laptop = await onAnotherDevice(server, ada);
+      const sockets = [
+        await server.connect(laptop),
+        await server.connect(laptop, { batch: true }),
+      ];
+      await end(laptop, sockets[0]!.frames[0].data.session);
+      assert.equal(server.realtime.hub.of(ada.id).size, 1, way);
+      await say(server, bob, room, "secret");
+      for (const socket of sockets) {
+        await endsWithSession(socket);
+        assert.deepEqual(socket.events(room), [], way);
+      }
+      await stays.settle();
+    }
+  }));
+
+Deno.test("deleting a user closes all its sockets at once", () =>
+  served(async (server) => {
+    const [ada, bob] = [await server.join("ada"), await server.join("bob")];
+    const room = await server.group(ada, bob);
+    const sockets = [
+      await server.connect(ada),
+      await server.connect(await onAnotherDevice(server, ada)),
+    ];
+    const b = await server.connect(bob);
+    assert.equal((await server.ask(ada, "DELETE", "/users/me")).status, 204);
+    assert.equal(server.realtime.hub.of(ada.id).size, 0);
+    for (const socket of sockets) await endsWithSession(socket);
+    const { error } = await b.ask("member.add", { room, userId: ada.id });
+    assert.ok(error);
+    assert.equal(server.realtime.sockets, 1);
+  }));
+
+Deno.test("a spent refresh token that comes back ends the session, its sockets too", () =>
+  served(async (server) => {
+    const ada = await server.join("ada");
+    const client = await server.connect(ada);
+    const refresh = (refreshToken: string) =>
+      server.ask(null, "POST", "/auth/refresh", { refreshToken });
+    const { body } = await refresh(ada.refreshToken);
+    await refresh(body.refreshToken);
+    assert.equal((await refresh(ada.refreshToken)).status, 401);
+    await endsWithSession(client);
+  }));
+
+Deno.test("a socket that was authenticated at the upgrade is refused in hello when its session ended since", () =>
+  served(async (server) => {
+    const ada = await server.join("ada");
+    const headers = { Authorization: `Bearer ${ada.token}` };
+    const client = await server.open({ headers });
+    const { refreshToken } = ada;
+    await server.ask(null, "POST", "/auth/logout", { refreshToken });
+    const { error } = await client.ask("hello");
+    assert.equal(error.code, "unauthenticated");
+    await saidBye(client, 4401, false);
+  }));
+
+Deno.test("a changed profile comes to one's own devices whole, to those one shares a room with as others see it, to nobody else", () =>
+  served(async (server) => {
+    const [ada, bob, eve] = [
+      await server.join("ada"),
+      await server.join("bob"),
+      await server.join("eve"),
+    ];
+    await server.group(ada, bob);
+    await server.group(eve);
+    const own = [
+      await server.connect(ada),
+      await server.connect(await onAnotherDevice(server, ada)),
+    ];
+    const [b, e] = [await server.connect(bob), await server.connect(eve)];
+    await doAs(server, ada, updateMe, { displayName: "Ada L." });
+    const isNews = (frame: { type: string; data: { displayName?: string } }) =>
+      frame.type === "user.updated" && frame.data.displayName === "Ada L.";
+    const { body: me } = await server.ask(ada, "GET", "/users/me");
+    for (const client of own) {
+      assert.deepEqual((await client.until(isNews)).data, me);
+    }
+    const { body: seen } = await server.ask(bob, "GET", `/users/${ada.id}`);
+    assert.deepEqual((await b.until(isNews)).data, seen);
+    await e.settle();
+    assert.ok(!e.frames.some(isNews));
+  }));
+
+Deno.test("one's own read mark comes to one's other devices, to nobody else", () =>
+  served(async (server) => {
+    const [ada, bob] = [await server.join("ada"), await server.join("bob")];
+    const room = await server.group(ada, bob);
+    const [first, second] = await say(server, bob, room, "1", "2");
+    const [phone, laptop, b] = [
+      await server.connect(ada),
+      await server.connect(await onAnotherDevice(server, ada)),
+      await server.connect(bob),
+    ];
+    await phone.command("receipt.read", { room, seq: first });
+    const { data } = await laptop.until(({ type }) => type === "receipt.read");
+    assert.deepEqual(data, { user: ada.id, seq: first, n: 1 });
+    await server.ask(ada, "PUT", `/rooms/${room}/receipts`, { seq: second });
+    await laptop.until(({ type, data }) =>
+      type === "receipt.read" && data.seq === second
+    );
+    await b.settle();
+    assert.ok(!b.frames.some(({ type }) => type === "receipt.read"));
+  }));
+
+Deno.test("a second device does not silence the first, nor does its going", () =>
+  served(async (server) => {
+    const [ada, bob] = [await server.join("ada"), await server.join("bob")];
+    const room = await server.group(ada, bob);
+    const first = await server.connect(ada);
+    const second = await server.connect(await onAnotherDevice(server, ada));
+    const third = await server.connect(ada);
+    const heard = async (...clients: Client[]) => {
+      const [seq] = await say(server, bob, room, "hi");
+      for (const client of clients) await client.event(room, seq!);
+    };
+    await heard(first, second, third);
+    await third.terminate();
+    await heard(first, second);
+    await second.terminate();
+    await heard(first);
+    await first.command("message.send", { room, text: "still here" });
+  }));
+
+Deno.test("closing one's socket in a friendly way leaves nothing behind", () =>
+  served(async (server: Served) => {
+    const ada = await server.join("ada");
+    const room = await server.group(ada);
+    const client = await server.connect(ada);
+    client.socket.close(1000, "bye");
+    assert.equal((await client.closed).code, 1000);
+    const { realtime } = server;
+    await untilSockets(server, 0);
+    assert.equal(realtime.hub.sockets, 0);
+    assert.equal(realtime.hub.topic(room), undefined);
+    assert.equal(realtime.heartbeat.size, 0);
+  }));
