@@ -25,11 +25,15 @@ import { openStore, type Store } from "./kv/store.ts";
 import { workOffJobs } from "./realtime/jobs.ts";
 import { Realtime } from "./realtime/realtime.ts";
 import { createApp } from "./routes/app.ts";
-import { firstSteps } from "./routes/documents/first_steps.ts";
-import { ListenError, serve } from "./routes/serve.ts";
-import { upgrade } from "./routes/upgrade.ts";
+import { greeting } from "./routes/documents/first_steps.ts";
+import { hosted, isOnDeploy, listen, type Transport } from "./routes/listen.ts";
+import { logUncaught, onSignal, printLine } from "./routes/process.ts";
+import { type Answering, ListenError, urlOf } from "./routes/serve.ts";
+import { upgradeNative } from "./routes/upgrade_native.ts";
 
 const SECRET_FILE = "data/secret";
+const NO_DATABASE =
+  "No database is attached: attach a Deno KV database to the app, or set KV to the URL of a denokv server.";
 /** How long requests under way are waited for. */
 const GRACE_MS = 2_000;
 /** After this long the process ends whatever still hangs; five seconds are promised. */
@@ -38,6 +42,7 @@ const STOP_WITHIN_MS = 4_000;
 export interface Running {
   /** Where people reach it, without a slash at the end. */
   readonly url: string;
+  readonly app: Answering;
   readonly core: Core;
   readonly realtime: Realtime;
   stop(): Promise<void>;
@@ -46,9 +51,14 @@ export interface Running {
 /** What the tasks of these names do with the database and a file, instead of serving. */
 const ON_FILES = new Map([["backup", backUp], ["restore", restore]]);
 
-if (import.meta.main) {
+/** What `deno serve` and Deno Deploy, which listen themselves, ask; none where this program listens. */
+export default import.meta.main ? await main() : undefined;
+
+async function main(): Promise<Deno.ServeDefaultExport | undefined> {
   const [task = "", file = ""] = Deno.args;
   const onFile = ON_FILES.get(task);
+  // `deno serve` can't be told from `deno run` before it asks, so its task says so.
+  if (task === "serve" || isOnDeploy()) return await host();
   if (onFile) await runOnFile(onFile, file);
   else await run(Deno.args.includes("--dev") ? "development" : "production");
 }
@@ -70,35 +80,67 @@ async function runOnFile(
 }
 
 async function run(mode: Mode) {
-  const signalled = untilSignalled(mode);
-  let running: Running;
-  let journal: Journal;
+  const signalled = new Promise<string>((told) => onSignal(mode, told));
+  const { running, settings, journal } = await boot(mode, "node");
+  if (mode === "development") console.log(greeting(running.url, settings.kv));
+  else journal.info("server.listening", { url: running.url });
+  await stopAt(await signalled, running, journal);
+  Deno.exit(0);
+}
+
+/** Every isolate of `deno serve --parallel` comes here. The process ends with the last of them. */
+async function host(): Promise<Deno.ServeDefaultExport> {
+  const { running, journal } = await boot("production", "hosted");
+  // At once, for in the same moment the runtime ends all sockets: `bye` must be before.
+  onSignal(
+    "production",
+    (signal) =>
+      void stopAt(signal, running, journal).then(() => {
+        // A socket whose peer broke off keeps a timer of the runtime for up to 25 s: nobody waits for that.
+        setTimeout(() => Deno.exit(0), GRACE_MS).unref();
+      }),
+  );
+  return hosted(
+    running.app,
+    (url) => journal.info("server.listening", { url }),
+  );
+}
+
+/** Where this fails the process ends, and says why. */
+async function boot(mode: Mode, transport: Transport) {
   try {
-    const settings = readSettings(readEnvironment(), mode);
-    journal = openJournal({
+    const names = listSettings().map(({ name }) => name);
+    const env = names.map((name) => [name, Deno.env.get(name)]);
+    const settings = readSettings(Object.fromEntries(env), mode);
+    const journal = openJournal({
       level: settings.logLevel,
       form: mode === "development" ? "human" : "json",
       clock: systemClock,
+      write: printLine,
     });
     logUncaught(journal);
-    running = await start(settings, { journal });
-    if (mode === "development") console.log(greeting(running.url, settings));
-    else journal.info("server.listening", { url: running.url });
+    const running = await start(settings, { journal, transport });
+    return { running, settings, journal };
   } catch (error) {
-    console.error(explain(error));
+    const known = error instanceof SettingsError ||
+      error instanceof ListenError;
+    console.error(
+      known ? error.message : `Kvorum could not start. ${failure(error).error}`,
+    );
     Deno.exit(1);
   }
+}
 
-  const signal = await signalled;
-  setTimeout(() => Deno.exit(1), STOP_WITHIN_MS);
+async function stopAt(signal: string, running: Running, journal: Journal) {
+  setTimeout(() => Deno.exit(1), STOP_WITHIN_MS).unref();
   await running.stop();
   journal.info("server.stopped", { signal });
-  Deno.exit(0);
 }
 
 /** What a test puts in place of the real thing. */
 interface Parts {
   readonly journal: Journal;
+  readonly transport?: Transport;
   readonly clock?: Clock;
   readonly store?: Store;
   readonly passwords?: PasswordSettings;
@@ -107,22 +149,25 @@ interface Parts {
 /** Opens what the server consists of, from the bottom up; `stop` closes it from the top down. */
 export async function start(
   settings: Settings,
-  { journal, clock = systemClock, ...parts }: Parts,
+  { journal, transport = "node", clock = systemClock, ...parts }: Parts,
 ): Promise<Running> {
   const secret = settings.secret ?? await keepSecret(SECRET_FILE);
   if (settings.kv.startsWith("data/")) {
     await Deno.mkdir(dirname(settings.kv), { recursive: true, mode: 0o700 });
   }
-  const store = parts.store ?? await openStore(settings.kv, clock);
+  const store = parts.store ??
+    await (transport === "hosted" ? openShared : openStore)(settings.kv, clock);
   const report = (thrown: unknown) =>
     journal.error("server.fault", failure(thrown));
   try {
     const feed = new Feed(store, clock, randomId());
+    // Raised when a backup is restored, so that clients see a new `epoch`.
+    const generation = await store.get<number>(keys.generation());
     const core: Core = {
       store,
       clock,
       feed,
-      logs: new RoomLogs({ store, clock, feed }, await readGeneration(store)),
+      logs: new RoomLogs({ store, clock, feed }, generation.value ?? 0),
       accounts: new Accounts({
         store,
         clock,
@@ -132,6 +177,8 @@ export async function start(
         accessTokenSeconds: settings.accessTokenSeconds,
         refreshTokenSeconds: settings.refreshTokenSeconds,
         passwords: parts.passwords ?? { cores: navigator.hardwareConcurrency },
+        provider: settings.identityProvider &&
+          { ...settings.identityProvider, fetch, report },
       }),
     };
     const rates = new RateLimits(clock, settings.rateScale);
@@ -142,22 +189,28 @@ export async function start(
       workOffJobs(core, report, stopping.signal),
     ]).catch(report);
     const ready = () => !stopping.signal.aborted;
-    const { host, port, publicUrl } = settings;
-    const app = createApp({ core, journal, rates, publicUrl, ready });
-    const serving = await serve(app, {
-      host,
-      port,
-      onUpgrade: upgrade(realtime, settings),
+    const { host, publicUrl, origins } = settings;
+    const sockets = upgradeNative(realtime, settings);
+    const app = createApp({
+      core,
+      journal,
+      rates,
+      publicUrl,
+      origins,
+      ready,
+      sockets,
     });
+    const serving = await listen(transport, app, realtime, settings);
     return {
       url: publicUrl ?? urlOf(host, serving.port),
+      app,
       core,
       realtime,
       async stop() {
         stopping.abort();
-        const closed = serving.close(GRACE_MS);
+        // Goodbyes first: Deno's own way to end closes its sockets at once.
         await realtime.drain();
-        await closed;
+        await serving.close(GRACE_MS);
         await loops;
         store.close();
       },
@@ -168,70 +221,15 @@ export async function start(
   }
 }
 
-/** Raised when a backup is restored, so that clients see a new `epoch`. */
-async function readGeneration(store: Store): Promise<number> {
-  return (await store.get<number>(keys.generation())).value ?? 0;
-}
-
-function readEnvironment() {
-  return Object.fromEntries(
-    listSettings().map(({ name }) => [name, Deno.env.get(name)]),
-  );
-}
-
-function urlOf(host: string, port: number): string {
-  const everywhere = host === "0.0.0.0" || host === "::";
-  const name = everywhere ? "localhost" : host;
-  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
-}
-
-// Under `--watch` SIGTERM is left alone: whoever listens for it ends, but the watcher waits on for a change.
-// One Ctrl-C arrives there as both, so a second signal is no sign of impatience.
-function untilSignalled(mode: Mode): Promise<string> {
-  const signals: readonly Deno.Signal[] = mode === "development"
-    ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM"];
-  return new Promise((resolve) => {
-    for (const signal of signals) {
-      Deno.addSignalListener(signal, () => resolve(signal));
-    }
-  });
-}
-
-// A fault in one connection's handler must not end all the others.
-function logUncaught(journal: Journal) {
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    journal.error("process.unhandled_rejection", failure(event.reason));
-  });
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    journal.error("process.uncaught", failure(event.error));
-  });
-}
-
-function explain(error: unknown): string {
-  if (error instanceof SettingsError || error instanceof ListenError) {
-    return error.message;
+/** Opens a database that several isolates share: on Deno Deploy, unless told otherwise, the one that is attached. */
+async function openShared(path: string, clock: Clock): Promise<Store> {
+  if (path === ":memory:") {
+    throw new SettingsError(["KV is :memory:, which isolates can't share."]);
   }
-  return `Kvorum could not start. ${failure(error).error}`;
-}
-
-function greeting(url: string, { kv }: Settings): string {
-  const { shell, frames } = firstSteps(url);
-  const indented = (lines: string) => lines.replace(/^/gm, "  ");
-  return `
-Kvorum listens at ${url} and keeps its data in ${kv}.
-
-Paste this into another terminal, to register and open a socket:
-
-${indented(shell)}
-
-Then, line by line, to say hello and make a room:
-
-${indented(frames.join("\n"))}
-
-Every call and every frame: ${url}/docs
-Ctrl-C ends it.
-`;
+  if (!isOnDeploy() || Deno.env.get("KV")) return await openStore(path, clock);
+  try {
+    return await (openStore as (path?: string) => Promise<Store>)();
+  } catch (cause) {
+    throw new SettingsError([NO_DATABASE, failure(cause).error]);
+  }
 }

@@ -70,14 +70,13 @@ async function measure(
   const tookMs: number[] = [];
   const before = await server.cpuSeconds();
   const startedAt = performance.now();
-  for (const sender of open) sender.start((ms) => tookMs.push(ms));
+  const running = open.map((sender) => sender.run((ms) => tookMs.push(ms)));
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   const elapsed = (performance.now() - startedAt) / 1000;
   const cores = (await server.cpuSeconds() - before) / elapsed;
   for (const sender of open) sender.stop();
   const acked = tookMs.length;
-  // What is still in flight is answered before the next run.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await Promise.all(running);
   const sorted = Float64Array.from(tookMs.slice(0, acked)).sort();
   return {
     perSecond: acked / elapsed,

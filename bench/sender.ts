@@ -1,24 +1,18 @@
 // One closed-loop sender: says hello, wants no events, and sends its next message when the last one is acknowledged.
-import type { Buffer } from "node:buffer";
-// @ts-types="@types/ws"
-import { WebSocket } from "ws";
+import { Socket } from "./socket.ts";
+
+const decoder = new TextDecoder();
 
 export class Sender {
-  readonly #socket: WebSocket;
-  /** When the message in flight was sent. */
-  #sentAt = 0;
   #sent = 0;
   #running = false;
-  #acked: (ms: number) => void = () => {};
 
   private constructor(
-    socket: WebSocket,
+    private readonly socket: Socket,
     private readonly room: string,
     private readonly text: string,
     private readonly name: string,
-  ) {
-    this.#socket = socket;
-  }
+  ) {}
 
   static async open(
     url: string,
@@ -27,58 +21,51 @@ export class Sender {
     text: string,
     name: string,
   ): Promise<Sender> {
-    const socket = new WebSocket(url, { perMessageDeflate: false });
-    await new Promise((resolve, reject) => {
-      socket.once("open", resolve);
-      socket.once("error", reject);
-    });
-    const ask = (type: string, data: unknown) => {
-      const reply = new Promise<string>((resolve) =>
-        socket.once("message", (frame: Buffer) => resolve(frame.toString()))
-      );
-      socket.send(JSON.stringify({ type, id: "0", data }));
-      return reply;
-    };
-    const replies = [
-      await ask("hello", { token }),
-      await ask("room.unsubscribe", { room }),
-    ];
-    for (const reply of replies) {
+    const socket = await Socket.open(url);
+    for (
+      const [type, data] of [
+        ["hello", { token }],
+        ["room.unsubscribe", { room }],
+      ] as const
+    ) {
+      await socket.send(JSON.stringify({ type, id: "0", data }));
+      const reply = decoder.decode(await socket.read());
       if (!reply.includes('"ok":true')) throw new Error(reply);
     }
-    const sender = new Sender(socket, room, text, name);
-    socket.on("message", (frame: Buffer) => sender.#take(frame));
-    return sender;
+    return new Sender(socket, room, text, name);
   }
 
-  /** Sends until `stop`; tells how long each acknowledgement took. */
-  start(acked: (ms: number) => void): void {
-    this.#acked = acked;
+  /** Sends until `stop`; tells how long each acknowledgement took, in milliseconds. */
+  async run(acked: (ms: number) => void): Promise<void> {
     this.#running = true;
-    this.#send();
+    while (this.#running) {
+      const id = ++this.#sent;
+      const sentAt = performance.now();
+      await this.socket.send(
+        `{"type":"message.send","id":"${id}","data":{"room":"${this.room}",` +
+          `"clientId":"${this.name}-${id}","text":"${this.text}"}}`,
+      );
+      // A reply fits into one piece, and nothing else comes to a socket that has unsubscribed but pings.
+      let reply = await this.socket.read();
+      while (reply[0] === PING) reply = await this.socket.read();
+      if (!isOk(reply)) throw new Error(decoder.decode(reply));
+      acked(performance.now() - sentAt);
+    }
   }
 
+  /** Ends `run` once what is in flight is acknowledged. */
   stop(): void {
     this.#running = false;
   }
 
   close(): void {
-    this.#socket.terminate();
+    this.socket.close();
   }
+}
 
-  #send(): void {
-    const clientId = `${this.name}-${++this.#sent}`;
-    this.#sentAt = performance.now();
-    this.#socket.send(
-      `{"type":"message.send","id":"${this.#sent}","data":{"room":"${this.room}",` +
-        `"clientId":"${clientId}","text":"${this.text}"}}`,
-    );
-  }
+const PING = 0x89;
 
-  // Nothing but replies comes to a socket that has unsubscribed, and they start alike.
-  #take(frame: Buffer): void {
-    if (!frame.includes('"ok":true')) throw new Error(frame.toString());
-    this.#acked(performance.now() - this.#sentAt);
-    if (this.#running) this.#send();
-  }
+/** Whether a frame is a reply that says `"ok":true`. */
+function isOk(frame: Uint8Array): boolean {
+  return decoder.decode(frame.subarray(0, 64)).includes('"ok":true');
 }

@@ -18,7 +18,8 @@ export function parseKeyCursor(prefix: Key, cursor: string): Key {
     const rest: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (
       Array.isArray(rest) && rest.length > 0 && rest.length <= 4 &&
-      rest.every((part) => typeof part === "string" || typeof part === "number")
+      // No list is in order of numbers; one in the place of a text would lie behind every end.
+      rest.every((part) => typeof part === "string")
     ) return [...prefix, ...rest];
   } catch {
     // Not base64, or not JSON.

@@ -1,22 +1,21 @@
-// Every way a request can be refused: code, HTTP status, close code, whether trying again may help.
+// Every way a request can be refused: code, HTTP status, whether trying again may help.
 
-/** One row of the table: `status` is HTTP's, `close` the WebSocket close code where the refusal ends the socket. */
+/** One row of the table: `status` is HTTP's. */
 interface Refusal {
   readonly status: number;
   readonly retryable?: true;
-  readonly close?: number;
 }
 
 /** The wire contract's codes; the same code is used by REST and by WebSocket. */
 export const REFUSALS = {
   invalid: { status: 400 },
   malformed_json: { status: 400 },
-  malformed_frame: { status: 400, close: 4400 },
-  unknown_command: { status: 400, close: 4400 },
-  hello_required: { status: 400, close: 4401 },
-  unauthenticated: { status: 401, close: 4401 },
-  token_expired: { status: 401, close: 4101 },
-  forbidden: { status: 403, close: 4403 },
+  malformed_frame: { status: 400 },
+  unknown_command: { status: 400 },
+  hello_required: { status: 400 },
+  unauthenticated: { status: 401 },
+  token_expired: { status: 401 },
+  forbidden: { status: 403 },
   not_found: { status: 404 },
   method_not_allowed: { status: 405 },
   conflict: { status: 409 },
@@ -26,7 +25,7 @@ export const REFUSALS = {
   gone: { status: 410 },
   too_large: { status: 413 },
   unsupported_media_type: { status: 415 },
-  rate_limited: { status: 429, retryable: true, close: 4029 },
+  rate_limited: { status: 429, retryable: true },
   internal: { status: 500 },
   unavailable: { status: 503, retryable: true },
 } as const satisfies Record<string, Refusal>;

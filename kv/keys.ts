@@ -54,7 +54,16 @@ export const keys = {
   channel: (folded: string, room: string): Key => ["public", folded, room],
   channels: (): Key => ["public"],
 
+  /** Who somebody of the identity provider's is here; stays when the user is deleted. */
+  identity: (issuer: string, subject: string): Key => [
+    "identity",
+    issuer,
+    subject,
+  ],
+
   session: (session: string): Key => ["session", session],
+  /** When a session of the identity provider's was ended last (see accounts/sessions.ts); stays. */
+  endedFamily: (family: string): Key => ["ended", family],
   ticket: (hash: string): Key => ["ticket", hash],
   /** What a POST with an `Idempotency-Key` answered. */
   answered: (digest: string): Key => ["answered", digest],

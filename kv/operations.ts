@@ -4,9 +4,11 @@ import { logIn } from "./accounts/login.ts";
 import { register } from "./accounts/register.ts";
 import { searchUsers } from "./accounts/search.ts";
 import {
+  endAllSessions,
   endOwnSession,
   listSessions,
   logOut,
+  readSession,
   refresh,
 } from "./accounts/session_operations.ts";
 import { createTicket } from "./accounts/tickets.ts";
@@ -35,6 +37,8 @@ export const OPERATIONS: readonly Operation[] = [
   refresh,
   logOut,
   listSessions,
+  endAllSessions,
+  readSession,
   endOwnSession,
   createTicket,
 

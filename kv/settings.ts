@@ -1,6 +1,14 @@
 // Every setting from the environment: one schema with defaults, read once at start.
 import * as z from "zod";
 import { parseSecret } from "./secret.ts";
+import {
+  isPlainUrl,
+  isSafeUrl,
+  isStorePlace,
+  isUrl,
+  toOrigin,
+  whole,
+} from "./setting_forms.ts";
 
 /** How the server was started: by `deno task dev` or by `deno task start`. */
 export type Mode = "development" | "production";
@@ -28,10 +36,22 @@ export interface Settings {
   readonly accessTokenSeconds: number;
   /** How long a session lasts without being refreshed. */
   readonly refreshTokenSeconds: number;
+  /** Whose tokens are accepted besides our own; null is nobody's. */
+  readonly identityProvider: IdentityProviderSettings | null;
   /** Multiplies every rate limit; 0 is no limit. */
   readonly rateScale: number;
   /** Events below it are not logged. */
   readonly logLevel: LogLevel;
+}
+
+/** The owner's identity provider, as its tokens name it. */
+export interface IdentityProviderSettings {
+  /** What its tokens have as `iss`, to the letter. */
+  readonly issuer: string;
+  /** What its tokens for this server have as `aud`. */
+  readonly audience: string;
+  /** Where it publishes its keys. */
+  readonly jwksUrl: string;
 }
 
 /** From which level on events are logged. */
@@ -52,6 +72,7 @@ export class SettingsError extends Error {
 
 const MAKE_SECRET = "set it to what `openssl rand -base64 32` prints";
 const YEAR_SECONDS = 365 * 24 * 60 * 60;
+const PROVIDER = ["ISSUER", "AUDIENCE", "JWKS_URL"] as const;
 
 /**
  * The environment's schema. `description` is the README's text; `shown` stands for the default where
@@ -103,6 +124,23 @@ const environment = z.object({
   }),
   REFRESH_TOKEN_SECONDS: whole(1, YEAR_SECONDS).prefault("2592000").meta({
     description: "How long a session lasts without being refreshed.",
+  }),
+  ISSUER: z.string().refine(isPlainUrl, "must be an http(s) URL").optional()
+    .meta({
+      description:
+        "Your own identity provider, as its tokens name it in `iss`: see [identity](docs/identity.md).",
+      shown: "none; `AUDIENCE` and `JWKS_URL` go with it",
+    }),
+  AUDIENCE: z.string().max(255).optional().meta({
+    description: "What that provider's tokens for Kvorum have as `aud`.",
+    shown: "",
+  }),
+  JWKS_URL: z.string().refine(
+    isSafeUrl,
+    "must be an https URL, or an http URL of this machine or of a container beside it",
+  ).optional().meta({
+    description: "Where that provider publishes its keys.",
+    shown: "",
   }),
   RATE_SCALE: z.string().regex(
     /^\d{1,6}(\.\d{1,6})?$/,
@@ -156,11 +194,20 @@ export function readSettings(env: Environment, mode: Mode): Settings {
       "DENO_KV_ACCESS_TOKEN is not set: KV is a URL, so set it to that server's access token.",
     );
   }
+  const missing = PROVIDER.filter((name) => given[name] === undefined);
+  if (missing.length < PROVIDER.length) {
+    lines.push(
+      ...missing.map((name) =>
+        `${name} is not set: ISSUER, AUDIENCE and JWKS_URL go together.`
+      ),
+    );
+  }
   if (!parsed.success || lines.length > 0) {
     throw new SettingsError([...new Set(lines)]);
   }
 
   const values = parsed.data;
+  const { ISSUER: issuer, AUDIENCE: audience, JWKS_URL: jwksUrl } = values;
   return {
     mode,
     port: values.PORT,
@@ -171,6 +218,9 @@ export function readSettings(env: Environment, mode: Mode): Settings {
     origins: values.ORIGINS ?? [],
     accessTokenSeconds: values.ACCESS_TOKEN_SECONDS,
     refreshTokenSeconds: values.REFRESH_TOKEN_SECONDS,
+    identityProvider: issuer && audience && jwksUrl
+      ? { issuer, audience, jwksUrl }
+      : null,
     rateScale: values.RATE_SCALE,
     logLevel: values.LOG_LEVEL,
   };
@@ -183,30 +233,4 @@ export function readDatabase(env: Environment): string {
   );
   if (data !== undefined) return data;
   throw new SettingsError([`KV ${error.issues[0]!.message}.`]);
-}
-
-function whole(min: number, max: number) {
-  const must = `must be a whole number from ${min} to ${max}`;
-  return z.string().regex(/^\d{1,9}$/, must).transform(Number).refine(
-    (number) => number >= min && number <= max,
-    must,
-  );
-}
-
-function isUrl(text: string): boolean {
-  return /^https?:\/\//.test(text) && URL.canParse(text);
-}
-
-function isStorePlace(text: string): boolean {
-  return text === ":memory:" || isUrl(text) ||
-    /^data\/[^/]/.test(text) && !text.split("/").includes("..");
-}
-
-function toOrigin(text: string, context: z.core.$RefinementCtx): string {
-  const url = URL.parse(text.trim());
-  const fits = url !== null && /^https?:$/.test(url.protocol) &&
-    `${url.origin}/` === url.href;
-  if (fits) return url.origin;
-  context.addIssue("must name origins only, such as https://chat.example.com");
-  return z.NEVER;
 }

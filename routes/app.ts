@@ -1,9 +1,11 @@
 // The whole of HTTP: sub-apps one after another, and what holds for all of them.
 import { Hono } from "hono";
 import { notFound } from "../kv/errors.ts";
+import { SOCKET_PATH } from "./admission.ts";
 import type { AppDeps, Env } from "./context.ts";
 import { knowCaller } from "./guard.ts";
 import { setHeaders } from "./headers.ts";
+import { allowOrigins } from "./origins.ts";
 import { answerProblem, catchProblems } from "./problem.ts";
 import { bind } from "./route.ts";
 import { ROUTES } from "./routes.ts";
@@ -14,8 +16,11 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const app = new Hono<Env>();
   app.onError(catchProblems(deps));
   app.notFound((c) => answerProblem(c, notFound()));
+  // Before what sets headers, which an upgrade's answer does not take.
+  if (deps.sockets) app.all(SOCKET_PATH, deps.sockets);
   return app
     .use(setHeaders, knowCaller)
+    .use("/api/v1/*", allowOrigins(deps))
     .route("/", service(deps))
     .route("/api/v1", bind(ROUTES, deps));
 }

@@ -2,9 +2,11 @@
 import { logIn } from "../kv/accounts/login.ts";
 import { register } from "../kv/accounts/register.ts";
 import {
+  endAllSessions,
   endOwnSession,
   listSessions,
   logOut,
+  readSession,
   refresh,
 } from "../kv/accounts/session_operations.ts";
 import { createTicket } from "../kv/accounts/tickets.ts";
@@ -17,5 +19,7 @@ export const AUTH: readonly Route[] = [
   route("POST", "/auth/logout", logOut, 204),
   route("POST", "/auth/tickets", createTicket, 201),
   route("GET", "/auth/sessions", listSessions, 200),
+  route("DELETE", "/auth/sessions", endAllSessions, 204),
+  route("GET", "/auth/sessions/:session", readSession, 200),
   route("DELETE", "/auth/sessions/:session", endOwnSession, 204),
 ];

@@ -1,4 +1,5 @@
 // What the REST layer is given, and what its middleware hands on from one to the next.
+import type { MiddlewareHandler } from "hono";
 import type { Core } from "../kv/core.ts";
 import type { Journal } from "../kv/journal.ts";
 import type { Caller, Principal } from "../kv/principal.ts";
@@ -11,6 +12,10 @@ export interface AppDeps {
   readonly rates?: RateLimits;
   /** The address people use, where that is not the one a request came to. */
   readonly publicUrl?: string | null;
+  /** Further origins whose pages may call. */
+  readonly origins?: readonly string[];
+  /** Answers upgrade requests, where they come as requests: not under node:http. */
+  readonly sockets?: MiddlewareHandler<Env>;
   /** Whether requests can be served now; answered by /readyz. */
   ready(): boolean;
 }

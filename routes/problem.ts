@@ -17,7 +17,7 @@ export const TITLES: Readonly<Record<RefusalCode, string>> = {
   malformed_frame: "The frame is not a command",
   unknown_command: "There is no such command",
   hello_required: "The first command must be hello",
-  unauthenticated: "No valid access token was sent",
+  unauthenticated: "No valid token, ticket or password was sent",
   token_expired: "The access token has expired; refresh it",
   forbidden: "One may see it, but not do this",
   not_found: "It does not exist, or the caller may not see it",

@@ -4,10 +4,12 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
+import type { Env } from "./context.ts";
+import { Untaken } from "./untaken.ts";
 
 /** Whatever answers requests; a Hono app does. */
 export interface Answering {
-  fetch(request: Request, env: HttpBindings): Response | Promise<Response>;
+  fetch(request: Request, env: Env["Bindings"]): Response | Promise<Response>;
 }
 
 export interface ServeOptions {
@@ -36,16 +38,32 @@ export class ListenError extends Error {
   }
 }
 
+/** Where a server on this machine is reached, without a slash at the end. */
+export function urlOf(host: string, port: number): string {
+  const everywhere = host === "0.0.0.0" || host === "::";
+  const name = everywhere ? "localhost" : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+}
+
 /** Resolves once connections are taken. Throws {@link ListenError}. */
 export async function serve(
   app: Answering,
   { host, port, onUpgrade = refuseUpgrade }: ServeOptions,
 ): Promise<Serving> {
+  const untaken = new Untaken();
   // Without a certificate the adapter makes a plain server, which its type does not tell.
   const server = createAdaptorServer({
-    fetch: (request, env) => app.fetch(request, env as HttpBindings),
+    fetch: (request, env) =>
+      untaken.admits(env as HttpBindings)
+        ? app.fetch(request, env as Env["Bindings"])
+        : new Response(null, { status: 429 }),
     // Its own Response would be refused by Deno.serve in the same process.
     overrideGlobalObjects: false,
+    // Many HTTP clients offer h2c; what is offered and not taken is a request like any other.
+    serverOptions: {
+      shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+        headers.upgrade?.toLowerCase() === "websocket",
+    },
   }) as Server;
   server.on("upgrade", onUpgrade);
 

@@ -25,13 +25,15 @@ export interface ServerProcess {
  */
 export function startServer(
   folder: string,
-  mode: "development" | "production",
+  mode: "development" | "production" | "serve",
   env: Readonly<Record<string, string>> = {},
 ): ServerProcess {
-  const child = spawnMain("start", mode === "development" ? ["--dev"] : [], {
-    folder,
-    env,
-  });
+  const child = mode === "serve"
+    ? spawnMain("serve", ["serve"], { folder, env })
+    : spawnMain("start", mode === "development" ? ["--dev"] : [], {
+      folder,
+      env,
+    });
 
   const told = Promise.withResolvers<string>();
   // A test that expects no start does not wait for the address.
@@ -83,14 +85,21 @@ function spawnMain(
   );
   return new Deno.Command("deno", {
     args: [
-      "run",
+      ...(task === "serve" ? ["serve", "--parallel"] : ["run"]),
       `--config=${new URL("deno.json", ROOT).pathname}`,
       ...permissionsOf(task),
       new URL("main.ts", ROOT).pathname,
       ...args,
     ],
     cwd: folder,
-    env: { ...unset, PORT: "0", NO_COLOR: "1", ...env },
+    env: {
+      ...unset,
+      ...(task === "serve"
+        ? { DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0" }
+        : { PORT: "0" }),
+      NO_COLOR: "1",
+      ...env,
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -109,7 +118,8 @@ export function permissionsOf(task: string): string[] {
   return flags;
 }
 
-async function collect(
+/** All that comes, and at each piece what came so far. */
+export async function collect(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   seen: (all: string) => void = () => {},
 ): Promise<string> {

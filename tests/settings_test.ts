@@ -37,6 +37,7 @@ Deno.test("readSettings() needs nothing in development", () => {
     origins: [],
     accessTokenSeconds: 900,
     refreshTokenSeconds: 30 * 24 * 60 * 60,
+    identityProvider: null,
     rateScale: 1,
     logLevel: "info",
   });
@@ -53,6 +54,9 @@ Deno.test("readSettings() takes what is set", () => {
     ORIGINS: "https://a.example.com, http://localhost:3000",
     ACCESS_TOKEN_SECONDS: "60",
     REFRESH_TOKEN_SECONDS: "3600",
+    ISSUER: "https://id.example.com/",
+    AUDIENCE: "chat",
+    JWKS_URL: "https://id.example.com/jwks?v=2",
     RATE_SCALE: "0.5",
     LOG_LEVEL: "warn",
     UNHEARD_OF: "is ignored",
@@ -67,6 +71,12 @@ Deno.test("readSettings() takes what is set", () => {
     origins: ["https://a.example.com", "http://localhost:3000"],
     accessTokenSeconds: 60,
     refreshTokenSeconds: 3600,
+    identityProvider: {
+      // To the letter: a token's issuer is compared, not visited.
+      issuer: "https://id.example.com/",
+      audience: "chat",
+      jwksUrl: "https://id.example.com/jwks?v=2",
+    },
     rateScale: 0.5,
     logLevel: "warn",
   });
@@ -119,6 +129,59 @@ for (const [name, values] of Object.entries(WRONG)) {
     }
   });
 }
+
+const PROVIDER = {
+  ISSUER: "https://id.example.com",
+  AUDIENCE: "chat",
+  JWKS_URL: "https://id.example.com/jwks",
+};
+
+Deno.test("readSettings() wants all of an identity provider or nothing, and names what is missing", () => {
+  for (const missing of Object.keys(PROVIDER)) {
+    assert.deepEqual(linesOf({ ...PROVIDER, [missing]: "" }), [
+      `${missing} is not set: ISSUER, AUDIENCE and JWKS_URL go together.`,
+    ]);
+  }
+  assert.equal(linesOf({ AUDIENCE: "chat" }).length, 2);
+});
+
+const WRONG_PROVIDER: Record<string, readonly string[]> = {
+  ISSUER: [
+    "kvorum",
+    "id.example.com",
+    "https://id.example.com/?a=b",
+    "ftp://a",
+  ],
+  JWKS_URL: [
+    "http://id.example.com/jwks",
+    "http://192.0.2.1/jwks",
+    "https://user:pass@id.example.com/jwks",
+    "https://:pass@id.example.com/jwks",
+    "id.example.com",
+    "file:///etc/jwks",
+  ],
+};
+
+for (const [name, values] of Object.entries(WRONG_PROVIDER)) {
+  Deno.test(`readSettings() names a wrong ${name} of an identity provider in one line`, () => {
+    for (const value of values) {
+      const lines = linesOf({ ...PROVIDER, [name]: value });
+      assert.equal(lines.length, 1, `${value}: ${lines}`);
+      assert.match(lines[0]!, new RegExp(`^${name} must be an http.+\\.$`));
+    }
+  });
+}
+
+Deno.test("readSettings() takes an identity provider's keys by http from within", () => {
+  for (
+    const host of ["localhost:9000", "127.0.0.1", "[::1]", "keycloak:8080"]
+  ) {
+    assert.deepEqual(
+      linesOf({ ...PROVIDER, JWKS_URL: `http://${host}/jwks` }),
+      [],
+    );
+  }
+});
 
 Deno.test("readSettings() names everything that is wrong at once", () => {
   const lines = linesOf(

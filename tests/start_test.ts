@@ -115,6 +115,7 @@ Deno.test("a port that is taken is told in one line", () =>
 Deno.test("the tasks that start a server may read every setting, and may do the same", () => {
   const permissions = permissionsOf("start");
   assert.deepEqual(permissionsOf("dev"), permissions);
+  assert.deepEqual(permissionsOf("serve"), permissions);
   const readable = permissions.find((flag) => flag.startsWith("--allow-env="))
     ?.split("=")[1]?.split(",") ?? [];
   for (const { name } of listSettings()) {

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Store } from "../store.ts";
 import { AccessTokens } from "./access_tokens.ts";
 import { Passwords, type PasswordSettings } from "./passwords.ts";
+import { type ProviderSettings, ProviderTokens } from "./provider_tokens.ts";
 import { RefreshTokens } from "./refresh_tokens.ts";
 import { SessionCache } from "./session_cache.ts";
 import { SigningKeys } from "./signing_keys.ts";
@@ -17,6 +18,8 @@ export interface AccountsSettings {
   readonly accessTokenSeconds: number;
   readonly refreshTokenSeconds: number;
   readonly passwords: PasswordSettings;
+  /** Whose tokens are accepted besides our own; absent or null is nobody's. */
+  readonly provider?: ProviderSettings | null;
   /** How long a signing key signs; 30 days. */
   readonly signingKeyMs?: number;
 }
@@ -25,6 +28,8 @@ export class Accounts {
   readonly passwords: Passwords;
   readonly signingKeys: SigningKeys;
   readonly accessTokens: AccessTokens;
+  /** Null where the owner has no identity provider. */
+  readonly providerTokens: ProviderTokens | null;
   readonly refreshTokens: RefreshTokens;
   /** Sessions that are believed for a moment. */
   readonly sessions: SessionCache;
@@ -46,6 +51,9 @@ export class Accounts {
       audience: settings.audience,
       seconds: settings.accessTokenSeconds,
     });
+    this.providerTokens = settings.provider
+      ? new ProviderTokens(clock, settings.provider)
+      : null;
     this.refreshTokens = new RefreshTokens(secret);
     this.sessions = new SessionCache(store, clock);
     this.sessionMs = settings.refreshTokenSeconds * 1000;

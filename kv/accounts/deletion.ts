@@ -49,7 +49,7 @@ export const deleteMe = userOperation({
           { key: keys.password(user), delete: true },
           ...(email ? [{ key: keys.email(email), delete: true as const }] : []),
           ...moveSearchNames(profile.value, null),
-          ...ids.flatMap((id) => deleteSession(user, id)),
+          ...ids.flatMap((id) => deleteSession(clock, user, id)),
           { key: last.key, delete: true },
           // Again after a while: a room may have added the user when the first had passed it.
           ...[0, ADDED_WITHIN_MS].map((ms) =>

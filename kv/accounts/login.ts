@@ -110,7 +110,7 @@ async function start(core: Core, session: Session, proof: Proof) {
       mutations: [
         ...writeSession(core.clock, session),
         lastStarted(user, id),
-        ...ended.flatMap((old) => deleteSession(user, old)),
+        ...ended.flatMap((old) => deleteSession(core.clock, user, old)),
         ...(proof.rehashed
           ? [{ key: proof.check.key, value: proof.rehashed }]
           : []),

@@ -3,7 +3,7 @@ import type { Core } from "../core.ts";
 import { Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import { LIMITS } from "../limits.ts";
-import { endSession, isLive, type Session, writeSession } from "./sessions.ts";
+import { endSessions, isLive, type Session, writeSession } from "./sessions.ts";
 import { AGAIN, settle } from "./settle.ts";
 
 /** What a genuine token of a session is, by its generation. */
@@ -30,7 +30,7 @@ export async function rotate(core: Core, token: string): Promise<Session> {
       case "impossible":
         throw refused();
       case "reused":
-        await endSession(core, session.user, session.id);
+        await endSessions(core, session.user, [session.id]);
         throw refused();
       case "repeated":
         return session;

@@ -1,14 +1,16 @@
 // What a user does with sessions: refresh, log out, list, end.
 import * as z from "zod";
 import { toTimestamp } from "../clock.ts";
+import type { Core } from "../core.ts";
 import { notFound, Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import { publicOperation, userOperation } from "../operation.ts";
+import type { Principal } from "../principal.ts";
 import { id, listOf, nothing, timestamp } from "../shapes.ts";
 import { isDeleted, readProfile } from "./profiles.ts";
 import { rotate } from "./rotation.ts";
 import {
-  endSession,
+  endSessions,
   getSession,
   isLive,
   type Session,
@@ -53,7 +55,7 @@ export const logOut = publicOperation({
     const session = claim &&
       await getSession(core.store, core.clock, claim.session);
     if (session && refreshTokens.isGenuine(claim, session.salt)) {
-      await endSession(core, session.user, session.id);
+      await endSessions(core, session.user, [session.id]);
     }
     return {};
   },
@@ -78,18 +80,49 @@ export const listSessions = userOperation({
   },
 });
 
+export const readSession = userOperation({
+  name: "session.get",
+  summary: "Read one of your sessions",
+  input: z.object({ session: id }),
+  output: session,
+  async run(core, input, principal) {
+    const session = await requireOwnSession(core, principal, input.session);
+    return toShape(session, principal.session);
+  },
+});
+
 export const endOwnSession = userOperation({
   name: "session.end",
   summary: "End one of your sessions and close its sockets",
   input: z.object({ session: id }),
   output: nothing,
-  async run(core, input, { user }) {
-    const session = await getSession(core.store, core.clock, input.session);
-    if (session?.user !== user) throw notFound();
-    await endSession(core, user, session.id);
+  async run(core, input, principal) {
+    const session = await requireOwnSession(core, principal, input.session);
+    await endSessions(core, principal.user, [session.id]);
     return {};
   },
 });
+
+export const endAllSessions = userOperation({
+  name: "session.endAll",
+  summary: "End all your sessions, this one too, and close their sockets",
+  input: nothing,
+  output: nothing,
+  async run(core, _input, { user }) {
+    await endSessions(core, user, await sessionIds(core.store, user));
+    return {};
+  },
+});
+
+async function requireOwnSession(
+  core: Core,
+  { user }: Principal,
+  id: string,
+): Promise<Session> {
+  const session = await getSession(core.store, core.clock, id);
+  if (session?.user !== user) throw notFound();
+  return session;
+}
 
 /** Field by field: what tokens are derived from stays inside. */
 function toShape(value: Session, current: string): z.infer<typeof session> {

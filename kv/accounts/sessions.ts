@@ -63,11 +63,37 @@ export function writeSession(clock: Clock, session: Session): Mutation[] {
   ];
 }
 
-export function deleteSession(user: string, session: string): Mutation[] {
+/**
+ * Deletes a session's rows. Tokens of the identity provider's are not ours to make void, so a mark stays that says
+ * until when those of the session's family were ended.
+ */
+export function deleteSession(
+  clock: Clock,
+  user: string,
+  session: string,
+): Mutation[] {
+  const family = familyOf(session);
   return [
     { key: keys.session(session), delete: true },
     { key: keys.sessionOf(user, session), delete: true },
+    ...(family === null
+      ? []
+      : [{ key: keys.endedFamily(family), value: clock.now() }]),
   ];
+}
+
+/**
+ * The id of an identity provider's session: `‹family›.‹when the one before it was ended›`. Both sign-ins of a family
+ * never have the same id, so nothing that belongs to an ended one fits a later one.
+ */
+export function sessionIdOf(family: string, endedAt: number): string {
+  return `${family}.${endedAt.toString(36)}`;
+}
+
+/** Null for a session of our own, whose random id has no dot. */
+function familyOf(session: string): string | null {
+  const dot = session.indexOf(".");
+  return dot < 0 ? null : session.slice(0, dot);
 }
 
 /**
@@ -110,22 +136,25 @@ export function isLive(session: Session, now: number): boolean {
 }
 
 /**
- * Ends a session and rings its sockets. Nothing is checked: a session's row is only ever written under
+ * Ends sessions of a user and rings their sockets. Nothing is checked: a session's row is only ever written under
  * a check of itself, so what is deleted stays deleted, and doing it twice is harmless.
  */
-export async function endSession(
+export async function endSessions(
   core: Core,
   user: string,
-  session: string,
+  ids: readonly string[],
 ): Promise<void> {
   await settle(core.clock, async () => {
     const outcome = await core.feed.commit(
-      { checks: [], mutations: deleteSession(user, session) },
-      [{ user, what: "session", session }],
+      {
+        checks: [],
+        mutations: ids.flatMap((id) => deleteSession(core.clock, user, id)),
+      },
+      ids.map((session) => ({ user, what: "session", session })),
     );
     return outcome.kind === "stored" ? true : AGAIN;
   });
-  core.accounts.sessions.forget(session);
+  for (const id of ids) core.accounts.sessions.forget(id);
 }
 
 function idOfEntry(entry: Found<SessionEntry>): string {

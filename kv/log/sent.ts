@@ -23,7 +23,7 @@ export const REMEMBERED_CLIENT_IDS = 256;
 /** A sender as the room's writer remembers it. */
 export class Sender {
   /** The latest `clientId`s, oldest first, with the `seq` of their messages. */
-  readonly recent: Map<string, number>;
+  readonly recent = new Map<string, number>();
   #before: number;
   #open: readonly Entry[];
   #last: number;
@@ -35,7 +35,7 @@ export class Sender {
     this.#before = open.before;
     this.#open = open.entries;
     const entries = [...pages.flatMap((page) => page.entries), ...open.entries];
-    this.recent = new Map(entries.map(({ clientId, seq }) => [clientId, seq]));
+    for (const { clientId, seq } of entries) this.#remember(clientId, seq);
     this.#last = entries.at(-1)?.seq ?? 0;
   }
 
@@ -61,10 +61,16 @@ export class Sender {
     }]);
     this.#before = open.before;
     this.#open = open.entries;
-    this.recent.set(clientId, seq);
+    this.#remember(clientId, seq);
     if (this.recent.size > REMEMBERED_CLIENT_IDS) {
       this.recent.delete(this.recent.keys().next().value!);
     }
+  }
+
+  /** One that was used before, and forgotten, must not keep its old place: it would be the next to be forgotten. */
+  #remember(clientId: string, seq: number): void {
+    this.recent.delete(clientId);
+    this.recent.set(clientId, seq);
   }
 
   /** The rows as they will be with more messages: the open one, and pages that are full. */

@@ -12,6 +12,7 @@ import {
   type Room,
   room,
   roomName,
+  seq,
 } from "../shapes.ts";
 import { requireAccess, requireActor } from "./access.ts";
 import { toChannelKey } from "./channels.ts";
@@ -19,7 +20,7 @@ import { requireMyRoom } from "./mine.ts";
 
 /** A room as anybody who may read it sees it: a member sees their own standing too. */
 const seenRoom = myRoom.partial({ role: true, read: true, unread: true })
-  .meta({ id: "SeenRoom" });
+  .extend({ asOf: seq }).meta({ id: "SeenRoom" });
 
 export const getRoom = userOperation({
   name: "room.get",
@@ -28,9 +29,10 @@ export const getRoom = userOperation({
   output: seenRoom,
   async run(core, { room }, { user }) {
     const { head, member } = await requireAccess(core, "room.read", room, user);
-    return member === null
+    const seen = member === null
       ? toRoom(room, head, core.logs.generation)
-      : requireMyRoom(core, user, room);
+      : await requireMyRoom(core, user, room);
+    return { ...seen, asOf: seen.seq };
   },
 });
 

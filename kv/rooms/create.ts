@@ -50,10 +50,10 @@ export const createRoom = userOperation({
   output: myRoom,
   async run(core, { type, name, description, members = [] }, principal) {
     const others = [...new Set(members)].filter((id) => id !== principal.user);
-    await requireUsers(core, others);
     if (type === "direct") {
       return createDirect(core, principal, others[0] ?? principal.user);
     }
+    await requireUsers(core, others);
     for (const user of [principal.user, ...others]) {
       await requireSpace(core, user);
     }
@@ -88,6 +88,7 @@ async function createDirect(
   const found = await core.store.get<string>(pairKey);
   if (found.value !== null) return requireMyRoom(core, user, found.value);
 
+  await requireUsers(core, [peer]);
   const both = new Set([user, peer]);
   for (const one of both) await requireSpace(core, one);
   const room = randomId();

@@ -40,6 +40,9 @@ function bury(core: Core, draft: Draft): void {
     data: toRoom(room, head, core.logs.generation),
   }));
   if (head.type === "channel") draft.delete(toChannelKey(head.name!, room));
+  // A tombstone says nothing.
+  delete head.name;
+  delete head.description;
   draft.add(jobMutation("room.deleted", { room }, core.clock.now()));
 }
 

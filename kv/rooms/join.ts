@@ -6,7 +6,7 @@ import type { Member } from "../log/event.ts";
 import { userOperation } from "../operation.ts";
 import { isAbove } from "../policy.ts";
 import { id, myRoom, nothing } from "../shapes.ts";
-import { requireActor } from "./access.ts";
+import { requireAccess, requireActor } from "./access.ts";
 import {
   addMember,
   changeRole,
@@ -21,6 +21,7 @@ export const joinRoom = userOperation({
   input: z.object({ room: id }),
   output: myRoom,
   async run(core, { room }, { user }) {
+    await requireAccess(core, "room.join", room, user);
     await requireSpace(core, user);
     await core.logs.change(room, async (draft) => {
       await draft.meetSender(user);

@@ -19,7 +19,7 @@ import {
   role,
   seq,
 } from "../shapes.ts";
-import { readAllowed, requireActor } from "./access.ts";
+import { readAllowed, requireAccess, requireActor } from "./access.ts";
 import { requireUsers } from "./create.ts";
 import {
   addMember,
@@ -67,6 +67,7 @@ export const addToRoom = userOperation({
   input: z.object({ room: id, userId: id, role: role.optional() }),
   output: member,
   async run(core, { room, userId, role = "member" }, { user }) {
+    await requireAccess(core, "member.add", room, user);
     await requireUsers(core, [userId]);
     await requireSpace(core, userId);
     const added = await core.logs.change(room, async (draft) => {

@@ -15,7 +15,6 @@ export const CLOSINGS = {
     code: 4401,
     meaning: "not, or no longer, authenticated",
   },
-  forbidden: { code: 4403, meaning: "this may not be done" },
 } as const;
 
 export type Closing = keyof typeof CLOSINGS;

@@ -79,6 +79,8 @@ interface Done {
   readonly reply: string;
   afterwards?(): void;
   readonly closing?: Closing;
+  /** When to come back after the closing. */
+  readonly afterMs?: number | undefined;
 }
 
 /** Runs a command. Never rejects. An operation that is `ordered` takes its place in this very turn. */
@@ -97,10 +99,11 @@ export function runCommand(
     ({ data, ...rest }) => ({ reply: replyFrame(id, data), ...rest }),
     (thrown) => {
       if (!(thrown instanceof Refused)) session.shared.report(thrown);
+      const error = toWireError(thrown);
       const closing = "fatal" in found ? closingOf(thrown) : undefined;
       return {
-        reply: errorFrame(id, toWireError(thrown)),
-        ...(closing === undefined ? {} : { closing }),
+        reply: errorFrame(id, error),
+        ...(closing && { closing, afterMs: error.retryAfterMs }),
       };
     },
   );
@@ -121,13 +124,19 @@ function start(
   }
 }
 
-/** A socket that could not say who it is has no further use. */
+/** A socket that could not say who it is has no further use; where it only said it wrongly it may try again. */
 function closingOf(thrown: unknown): Closing | undefined {
   if (!(thrown instanceof Refused)) return "draining";
-  return thrown.code === "token_expired" || thrown.code === "unauthenticated" ||
-      thrown.code === "rate_limited"
-    ? thrown.code
-    : undefined;
+  switch (thrown.code) {
+    case "token_expired":
+    case "unauthenticated":
+    case "rate_limited":
+      return thrown.code;
+    case "conflict":
+      return undefined;
+    default:
+      return "draining";
+  }
 }
 
 function noCommand(id: string, message: string): NoCommand {

@@ -14,7 +14,14 @@ import { userFrame } from "../frames.ts";
 import type { Shared } from "../shared.ts";
 import type { SocketPort } from "../sockets/port.ts";
 import type { Closing } from "./closing.ts";
-import type { Answer, Gap, Listed, Places, Welcome } from "./shapes.ts";
+import {
+  type Answer,
+  type Gap,
+  type Listed,
+  type Places,
+  TOLD_LIMITS,
+  type Welcome,
+} from "./shapes.ts";
 import { Deadline } from "./deadline.ts";
 import { FollowedRooms } from "./followed_rooms.ts";
 import { RoomListing } from "./listing.ts";
@@ -88,7 +95,7 @@ export class Entry {
         session,
         user: toMe(profile.value),
         heartbeatMs: LIMITS.heartbeatMs,
-        limits: LIMITS,
+        limits: TOLD_LIMITS,
         ...listed,
       },
       afterwards: () => {

@@ -201,11 +201,14 @@ export class FollowedRooms implements RoomFollower {
   }
 
   async #read(): Promise<void> {
+    const { port, outbox } = this.deps;
     this.#readers++;
     let failures = 0;
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       try {
-        await this.deps.port.whenDrained(LIMITS.shedBytes);
+        // What waits for the end of the turn is not yet counted there.
+        if (outbox.backlog > LIMITS.shedBytes) outbox.flush();
+        await port.whenDrained(LIMITS.shedBytes);
         if (await this.#readPage(next)) failures = 0;
         else await backOff(this.deps.core.clock, failures++);
       } catch (thrown) {

@@ -1,4 +1,9 @@
 // The order of a socket's commands: on one room they take effect as they came, on different rooms they run together.
+import { Turnstile } from "../../kv/accounts/turnstile.ts";
+import { LIMITS } from "../../kv/limits.ts";
+
+/** How many run together of those that are not ordered: the answer of each may be as large as a page. */
+const ABREAST = 4;
 
 interface Task {
   /** Takes its place in the room's order before it first waits: the next such task need not wait for it. */
@@ -15,9 +20,11 @@ interface Lane {
 
 export class Lanes {
   readonly #lanes = new Map<string, Lane>();
+  readonly #unordered = new Turnstile(ABREAST, LIMITS.commandsInFlight);
 
-  /** Runs a task, now where the order allows it. */
-  add(room: string, task: Task): void {
+  /** Runs a task, now where the order allows it. Without a room it waits for no other one's. */
+  add(room: string | null, task: Task): void {
+    if (room === null) return void this.#run(task);
     let lane = this.#lanes.get(room);
     if (!lane) {
       lane = { waiting: [], running: 0, exclusive: false };
@@ -34,12 +41,18 @@ export class Lanes {
       lane.waiting.shift();
       lane.running++;
       lane.exclusive = !next.ordered;
-      void next.run().finally(() => {
+      void this.#run(next).finally(() => {
         lane.running--;
         if (lane.running === 0) lane.exclusive = false;
         this.#drain(room, lane);
       });
     }
     if (lane.running === 0) this.#lanes.delete(room);
+  }
+
+  /** No more are in flight than may wait. */
+  async #run(task: Task): Promise<void> {
+    if (task.ordered) await task.run();
+    else await this.#unordered.enter(() => task.run());
   }
 }

@@ -44,7 +44,7 @@ export class RoomListing {
   async first(places: Places): Promise<ListedPage> {
     const activity = await readActivity(this.core, this.user);
     this.#order = activity.map(({ room }) => room);
-    this.#places = places;
+    this.#places = { ...places };
     const mine = new Set(this.#order);
     const lost = Object.entries(places).flatMap(([room, { seq }]): Gap[] =>
       mine.has(room) ? [] : [{ room, reason: "left", have: seq }]
@@ -54,9 +54,12 @@ export class RoomListing {
 
   /** The page that a cursor names; without one, what is to be resumed of rooms listed before. */
   async next(cursor: string | undefined, places: Places): Promise<ListedPage> {
-    this.#places = { ...this.#places, ...places };
     if (cursor === undefined) {
-      return await this.#list(Object.keys(places), Infinity, [], true);
+      return await this.#list(Object.keys(places), places, Infinity, [], true);
+    }
+    for (const room of this.#order) {
+      const place = places[room];
+      if (place) this.#places[room] = place;
     }
     const from = Number(cursor);
     if (!/^\d+$/.test(cursor) || from > this.#order.length) {
@@ -73,7 +76,13 @@ export class RoomListing {
 
   async #page(from: number, gaps: Gap[]): Promise<ListedPage> {
     const rooms = this.#order.slice(from, from + LIMITS.roomsPerHello);
-    const page = await this.#list(rooms, PAGE_BYTES, gaps, false);
+    const page = await this.#list(
+      rooms,
+      this.#places,
+      PAGE_BYTES,
+      gaps,
+      false,
+    );
     const next = from + page.taken;
     this.#reached = Math.max(this.#reached, next);
     if (next >= this.#order.length) return page;
@@ -86,6 +95,7 @@ export class RoomListing {
    */
   async #list(
     rooms: readonly string[],
+    places: Places,
     bytes: number,
     gaps: Gap[],
     again: boolean,
@@ -107,7 +117,7 @@ export class RoomListing {
     for (const room of subscriptions.keys()) {
       if (shown.has(room)) continue;
       this.rooms.forget(room);
-      const place = this.#places[room];
+      const place = places[room];
       if (place && !cut.includes(room)) {
         gaps.push({ room, reason: "left", have: place.seq });
       }
@@ -116,7 +126,7 @@ export class RoomListing {
     const starting = fitting.flatMap(({ mine, joined }): Starting[] => {
       const subscription = subscriptions.get(mine.id);
       if (subscription === undefined) return [];
-      const place = this.#places[mine.id];
+      const place = places[mine.id];
       const gap = place && this.#gapOf(mine, joined, place);
       if (gap) gaps.push(gap);
       else if (place) resumed.push(mine.id);

@@ -32,9 +32,9 @@ export class Session implements SocketEvents, Host, Commanded {
   readonly #lanes = new Lanes();
   readonly #helloDue: Deadline;
   readonly #drainDue: Deadline;
-  /** Commands that wait while the session is looked at again. */
+  /** Commands that wait while hello is answered, or the session is looked at again. */
   readonly #arrived: Command[] = [];
-  #checking = false;
+  #held = false;
   #inFlight = 0;
   #badFrames = 0;
   #impatience = 0;
@@ -77,14 +77,14 @@ export class Session implements SocketEvents, Host, Commanded {
     if (this.#inFlight >= LIMITS.commandsInFlight) {
       return this.#refuse(command, 100, "Too many commands at once.");
     }
-    const waitMs = this.#commands.take() ?? this.#takeMessage(command);
+    const waitMs = this.#commands.take();
     if (waitMs !== null) {
       return this.#refuse(command, waitMs, "Too many commands.");
     }
     if (this.#impatience > 0) this.#impatience--;
     this.#inFlight++;
     this.#arrived.push(command);
-    if (!this.#checking) this.#startArrived();
+    this.#startArrived();
     // Who does not take the answers is not asked for more.
     if (this.outbox.lagging) this.lagging();
   }
@@ -124,7 +124,10 @@ export class Session implements SocketEvents, Host, Commanded {
     if (this.#entry) throw new Refused("conflict", "Hello was said already.");
     if (this.#ended) throw new Refused("unauthenticated", "The socket ended.");
     if (this.shared.hub.of(principal.user).size >= LIMITS.socketsPerUser) {
-      throw new Refused("rate_limited", "This user has too many sockets.");
+      // By then the heartbeat has ended those that are dead.
+      throw new Refused("rate_limited", "This user has too many sockets.", {
+        retryAfterMs: 2 * LIMITS.heartbeatMs,
+      });
     }
     this.#helloDue.clear();
     this.#entry = new Entry(this, principal);
@@ -156,18 +159,23 @@ export class Session implements SocketEvents, Host, Commanded {
   /** Starts what has arrived, in order, once the session is known to live. */
   #startArrived(): void {
     const { sessions } = this.shared.core.accounts;
-    while (this.#arrived.length > 0 && !this.#ended) {
+    while (this.#arrived.length > 0 && !this.#held && !this.#ended) {
       const principal = this.#entry?.principal;
       if (principal && !sessions.isFresh(principal.session)) {
-        this.#checking = true;
-        void this.#check(principal).then(() => {
-          this.#checking = false;
-          this.#startArrived();
-        });
+        this.#holdUntil(this.#check(principal));
         return;
       }
       this.#start(this.#arrived.shift()!);
     }
+  }
+
+  /** Starts nothing more before what is given, which must not reject. */
+  #holdUntil(done: Promise<void>): void {
+    this.#held = true;
+    void done.then(() => {
+      this.#held = false;
+      this.#startArrived();
+    });
   }
 
   async #check(principal: Principal): Promise<void> {
@@ -180,22 +188,39 @@ export class Session implements SocketEvents, Host, Commanded {
   }
 
   #start(command: Command): void {
+    const waitMs = this.#takeMessage(command);
+    if (waitMs !== null) {
+      this.#inFlight--;
+      return this.#refuse(command, waitMs, "Too many messages.");
+    }
     const found = findCommand(command.type)!;
     const run = async () => {
-      const { reply, afterwards, closing } = await runCommand(
-        this,
-        found,
-        command,
-      );
+      const done = await runCommand(this, found, command);
+      const { reply, afterwards, closing, afterMs } = done;
       this.#inFlight--;
       if (this.#ended) return;
       this.outbox.push(reply);
       afterwards?.();
-      if (closing) this.end(closing);
+      if (closing) this.end(closing, afterMs);
     };
+    if (command.type === "hello") return this.#holdUntil(run());
     const { room } = command.data;
-    if (typeof room !== "string") void run();
-    else this.#lanes.add(room, { ordered: "ordered" in found, run });
+    const place = typeof room === "string" ? room : null;
+    if ("ordered" in found) {
+      return this.#lanes.add(place, { ordered: true, run });
+    }
+    const whenTaken = () => this.#whenTaken(run);
+    this.#lanes.add(place, { ordered: false, run: whenTaken });
+  }
+
+  /** Who does not take the answers gets no more made: they would all have to be kept. */
+  async #whenTaken(run: () => Promise<void>): Promise<void> {
+    if (this.outbox.lagging) {
+      this.outbox.flush();
+      this.lagging();
+      await this.port.whenDrained(LIMITS.shedBytes);
+    }
+    if (!this.#ended) await run();
   }
 
   #takeMessage({ type }: Command): number | null {

@@ -1,5 +1,6 @@
 // The shapes of what a socket says and is told about its rooms: places, gaps, lists.
 import * as z from "zod";
+import { LIMITS } from "../../kv/limits.ts";
 import { id, me, myRoom, seq } from "../../kv/shapes.ts";
 
 const place = z.object({ epoch: z.string().min(1).max(64), seq });
@@ -24,11 +25,32 @@ export const listed = z.object({
 });
 export type Listed = z.infer<typeof listed>;
 
+const limits = z.object({
+  frameBytes: z.int().describe("A frame from the client"),
+  textCodePoints: z.int().describe("A message's text"),
+  commandsInFlight: z.int(),
+  socketsPerUser: z.int(),
+  roomsPerUser: z.int(),
+  batchFrames: z.int().describe("Frames in one array of a `batch` client's"),
+  batchBytes: z.int().describe("Such an array, unless one frame is larger"),
+}).meta({ id: "Limits" });
+
+/** The bounds that a client has to know; the others are the server's own business. */
+export const TOLD_LIMITS: z.infer<typeof limits> = {
+  frameBytes: LIMITS.bodyBytes,
+  textCodePoints: LIMITS.textCodePoints,
+  commandsInFlight: LIMITS.commandsInFlight,
+  socketsPerUser: LIMITS.socketsPerUser,
+  roomsPerUser: LIMITS.roomsPerUser,
+  batchFrames: LIMITS.batchFrames,
+  batchBytes: LIMITS.batchBytes,
+};
+
 export const welcome = listed.extend({
   session: id,
   user: me,
   heartbeatMs: z.int(),
-  limits: z.record(z.string(), z.int()),
+  limits,
 });
 export type Welcome = z.infer<typeof welcome>;
 

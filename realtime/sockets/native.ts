@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { LIMITS } from "../../kv/limits.ts";
 import type { Attend, Packet, SocketEvents, SocketPort } from "./port.ts";
+import { breachOf } from "./native_errors.ts";
 import { cut } from "./reason.ts";
 
 /**
@@ -20,13 +21,6 @@ const HELD_BYTES = 4 * LIMITS.bodyBytes;
 const HELD_FRAMES = 1_000;
 /** "Too slow" in the protocol's words: such a client may come back, which it would not know from a 1008. */
 const TOO_SLOW = 4008;
-
-/** What the runtime's parser refuses, by its words; whatever is not among them is a connection that broke. */
-const BREACHES: readonly (readonly [RegExp, number])[] = [
-  [/utf-?8/i, 1007],
-  [/too large/i, 1009],
-  [/reserved|fragment|continuation|opcode|close (frame|code)|control/i, 1002],
-];
 
 /**
  * Makes a session's socket of a native one. To be called in its `open` event, before anything is read.
@@ -62,12 +56,12 @@ class NativePort implements SocketPort {
   /** `closed` was told. */
   #over = false;
   #fault: Ending | null = null;
-  #closeDue: number | undefined;
+  #closeDue: ReturnType<typeof setTimeout> | undefined;
   /** All bytes handed to the runtime, and how many of them were taken when last looked at. */
   #written = 0;
   #taken = -1;
   #waiters: { readonly bytes: number; resolve(): void }[] = [];
-  #poll: number | undefined;
+  #poll: ReturnType<typeof setInterval> | undefined;
 
   constructor(
     socket: WebSocket,
@@ -79,7 +73,7 @@ class NativePort implements SocketPort {
     this.#report = report;
     this.#closeMs = closeMs;
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onerror = (event) => this.#fault ??= faultOf(event);
+    socket.onerror = (event) => this.#fault ??= breachOf(event);
     socket.onclose = (event) => this.#finish(event.wasClean ? event : BROKEN);
     this.#events = this.#guard(() => attend(this)) ?? null;
   }
@@ -118,18 +112,19 @@ class NativePort implements SocketPort {
   close(code: number, reason: string): void {
     if (this.#ended) return;
     this.#end();
-    this.#socket.close(code, cut(reason));
-    // The runtime waits for ever for a peer that does not answer; the session shall not.
-    this.#closeDue = setTimeout(() => this.#finish(BROKEN), this.#closeMs);
+    // A frame that was read together with the present one would end the connection before the runtime
+    // has written ours, so those have their turn first. It then waits for an answer for ever: we do not.
+    this.#closeDue = setTimeout(() => {
+      this.#closeDue = setTimeout(() => this.#finish(BROKEN), this.#closeMs);
+      this.#socket.close(code, cut(reason));
+    });
   }
 
   /** The runtime cannot cut a connection off: it says goodbye, and we are done with it whatever comes. */
   terminate(): void {
     if (this.#over) return;
-    if (!this.#ended) {
-      this.#end();
-      this.#socket.close();
-    }
+    this.#end();
+    this.#socket.close();
     queueMicrotask(() => this.#finish(BROKEN));
   }
 
@@ -237,10 +232,4 @@ function sizeOf(data: unknown): number {
     return data.length * 3 <= LIMITS.bodyBytes ? 0 : Buffer.byteLength(data);
   }
   return data instanceof ArrayBuffer ? data.byteLength : 0;
-}
-
-function faultOf(event: Event): Ending | null {
-  const reason = event instanceof ErrorEvent ? event.message : "";
-  const breach = BREACHES.find(([words]) => words.test(reason));
-  return breach ? { code: breach[1], reason } : null;
 }

@@ -1,5 +1,5 @@
 // How refusals look in the documents: the problem of REST, the error object of sockets, the codes by status.
-import { type RefusalCode, REFUSALS } from "../../kv/errors.ts";
+import { isRetryable, type RefusalCode, REFUSALS } from "../../kv/errors.ts";
 import { TITLES } from "../problem.ts";
 import { type JsonSchema, objectOf } from "./schemas.ts";
 
@@ -8,20 +8,11 @@ export interface CodeRow {
   readonly title: string;
   readonly status: number;
   readonly retryable: boolean;
-  /** The close code where the refusal ends a socket. */
-  readonly close: number | null;
 }
 
 export const CODES: readonly CodeRow[] = codes().map((code) => {
-  const row: { status: number; retryable?: true; close?: number } =
-    REFUSALS[code];
-  return {
-    code,
-    title: TITLES[code],
-    status: row.status,
-    retryable: row.retryable === true,
-    close: row.close ?? null,
-  };
+  const { status } = REFUSALS[code];
+  return { code, title: TITLES[code], status, retryable: isRetryable(code) };
 });
 
 /** Codes that only a socket meets. */

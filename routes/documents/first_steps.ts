@@ -27,3 +27,23 @@ export function firstSteps(url: string): FirstSteps {
     ],
   };
 }
+
+/** What `deno task dev` prints: where it listens, and what to try there. */
+export function greeting(url: string, kv: string): string {
+  const { shell, frames } = firstSteps(url);
+  const indented = (lines: string) => lines.replace(/^/gm, "  ");
+  return `
+Kvorum listens at ${url} and keeps its data in ${kv}.
+
+Paste this into another terminal, to register and open a socket:
+
+${indented(shell)}
+
+Then, line by line, to say hello and make a room:
+
+${indented(frames.join("\n"))}
+
+Every call and every frame: ${url}/docs
+Ctrl-C ends it.
+`;
+}

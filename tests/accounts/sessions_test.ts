@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { deleteMe } from "../../kv/accounts/deletion.ts";
 import { logIn } from "../../kv/accounts/login.ts";
 import {
+  endAllSessions,
   endOwnSession,
   listSessions,
   logOut,
+  readSession,
   refresh,
 } from "../../kv/accounts/session_operations.ts";
 import { authenticate } from "../../kv/accounts/verify.ts";
@@ -95,6 +97,49 @@ Deno.test("session.end ends one's own session at once, even without an answer, a
       session: ada.principal.session,
     }]);
     assert.deepEqual(await store.list(keys.sessionsOf(ada.user.id)), []);
+  }));
+
+Deno.test("session.get shows one's own session, nobody else's and none that ended", () =>
+  inWorld(async ({ core }) => {
+    const ada = await signUpAs(core, "ada");
+    const eve = await signUpAs(core, "eve");
+    const { session } = ada.principal;
+    const [listed] = (await run(core, listSessions, {}, ada.principal)).items;
+    assert.deepEqual(
+      await run(core, readSession, { session }, ada.principal),
+      listed,
+    );
+    const hidden = refuses("not_found");
+    await assert.rejects(
+      run(core, readSession, { session }, eve.principal),
+      hidden,
+    );
+    await run(core, endOwnSession, { session }, ada.principal);
+    await assert.rejects(
+      run(core, readSession, { session }, ada.principal),
+      hidden,
+    );
+  }));
+
+Deno.test("session.endAll ends all one's own sessions at once, even without an answer, and nobody else's", () =>
+  inWorld(async ({ core, store, rings }) => {
+    const ada = await signUpAs(core, "ada");
+    const eve = await signUpAs(core, "eve");
+    const again = await run(core, logIn, FORM, CALLER);
+    store.faults.push(storedWithoutAnswer);
+    await run(core, endAllSessions, {}, ada.principal);
+    for (const { accessToken, refreshToken } of [ada, again]) {
+      await assert.rejects(
+        authenticate(core, accessToken, CALLER),
+        unauthenticated,
+      );
+      await assert.rejects(spend(core, refreshToken), unauthenticated);
+    }
+    assert.deepEqual(
+      rings.map((ring) => "user" in ring && ring.user),
+      [ada.user.id, ada.user.id],
+    );
+    await authenticate(core, eve.accessToken, CALLER);
   }));
 
 Deno.test("SessionCache believes a session for at most a second in another isolate", () =>

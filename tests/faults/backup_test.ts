@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { Client, type Frame } from "../protocol/client.ts";
 import { Device, type Place } from "../protocol/device.ts";
+import { readHistory } from "../protocol/exactly_once.ts";
 import { runTask, type ServerProcess, startServer } from "../server.ts";
-import { ask, readHistory, register } from "./rest.ts";
+import { ask, register } from "./rest.ts";
 
 const ROOMS = 3;
 const DEVICES = 3;
@@ -328,7 +329,11 @@ function connect(url: string): Client {
 
 function readAll(url: string, rooms: readonly Room[]): Promise<Frame[][]> {
   return Promise.all(
-    rooms.map(({ id, token }) => readHistory(url, token, id)),
+    rooms.map(({ id, token }) =>
+      readHistory((query) =>
+        ask(url, token, "GET", `/rooms/${id}/messages?${query}`)
+      )
+    ),
   );
 }
 

@@ -1,11 +1,12 @@
 // The server is killed in mid-load, again and again; what it acknowledged is there.
 import assert from "node:assert/strict";
-import { Client, type Frame } from "../protocol/client.ts";
+import { Client } from "../protocol/client.ts";
 import { Device } from "../protocol/device.ts";
 import { readHistory, requireExactlyOnce } from "../protocol/exactly_once.ts";
 import { fork, openRandom, pickNumber } from "../protocol/random.ts";
 import type { Random } from "../protocol/random.ts";
 import { type ServerProcess, startServer } from "../server.ts";
+import { ask, register } from "./rest.ts";
 
 const KILLS = 20;
 const SENDERS = 8;
@@ -21,8 +22,9 @@ Deno.test("kill -9 in mid-load, twenty times: no acknowledged message is lost, d
   const servers = new Lives(folder);
   try {
     await servers.startAfresh();
+    const url = await servers.url;
     const people = await Promise.all(
-      Array.from({ length: SENDERS }, (_, i) => register(servers, i)),
+      Array.from({ length: SENDERS }, (_, i) => register(url, `sender${i}`)),
     );
     const reader = people[0]!.token;
     const from = await servers.ask(reader, "POST", "/rooms", {
@@ -150,23 +152,8 @@ class Lives {
     return Math.round(times[Math.floor(quantile * (times.length - 1))]!);
   }
 
-  async ask(
-    token: string | null,
-    method: string,
-    path: string,
-    json?: unknown,
-  ): Promise<Frame> {
-    const response = await fetch(`${await this.url}/api/v1${path}`, {
-      method,
-      headers: {
-        "Content-Type": "application/json",
-        ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
-      },
-      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-    });
-    const body = await response.json();
-    assert.ok(response.ok, JSON.stringify(body));
-    return body;
+  async ask(token: string, method: string, path: string, json?: unknown) {
+    return await ask(await this.url, token, method, path, json);
   }
 }
 
@@ -203,17 +190,4 @@ async function talk(
     }
     if (await device.answered() && isLast) return;
   }
-}
-
-async function register(
-  servers: Lives,
-  i: number,
-): Promise<{ user: string; token: string }> {
-  const { user, accessToken } = await servers.ask(
-    null,
-    "POST",
-    "/auth/register",
-    { username: `sender${i}`, password: "correct horse battery" },
-  );
-  return { user: user.id, token: accessToken };
 }

@@ -33,20 +33,3 @@ export async function register(
   });
   return { user: user.id, token: accessToken };
 }
-
-/** All messages of a room, page by page from the beginning. */
-export async function readHistory(
-  url: string,
-  token: string,
-  room: string,
-): Promise<Frame[]> {
-  const all: Frame[] = [];
-  for (let hasMore = true; hasMore;) {
-    const after = all.at(-1)?.seq ?? 0;
-    const path = `/rooms/${room}/messages?after=${after}&limit=100`;
-    const page = await ask(url, token, "GET", path);
-    all.push(...page.items);
-    hasMore = page.hasMore;
-  }
-  return all;
-}

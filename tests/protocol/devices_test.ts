@@ -52,6 +52,18 @@ Deno.test("ending a session closes its sockets at once, those of other sessions 
     }
   }));
 
+Deno.test("ending all one's sessions closes all one's sockets at once, the asking one after its reply", () =>
+  served(async (server) => {
+    const ada = await server.join("ada");
+    const asking = await server.connect(ada);
+    const other = await server.connect(await onAnotherDevice(server, ada));
+    await asking.command("session.endAll");
+    await endsWithSession(asking);
+    await endsWithSession(other);
+    assert.equal(server.realtime.hub.of(ada.id).size, 0);
+    assert.equal((await server.ask(ada, "GET", "/users/me")).status, 401);
+  }));
+
 Deno.test("deleting a user closes all its sockets at once", () =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];

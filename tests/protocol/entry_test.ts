@@ -316,6 +316,35 @@ Deno.test("an upgrade elsewhere is 404", () =>
     }
   }));
 
+Deno.test("what is no handshake is a problem document, like every refusal", () =>
+  served(async ({ url }) => {
+    const faults: Record<string, string>[] = [
+      { "Sec-WebSocket-Key": "short" },
+      { "Sec-WebSocket-Version": "12" },
+      { "Sec-WebSocket-Protocol": "a b" },
+      { "Sec-WebSocket-Protocol": "a, a" },
+      { "Sec-WebSocket-Protocol": "" },
+    ];
+    for (const headers of faults) {
+      const { status, problem } = await shakeHands(url, "", headers);
+      assert.deepEqual([status, problem?.code], [400, "invalid"]);
+    }
+    const { status } = await shakeHands(url, "", {
+      "Sec-WebSocket-Protocol": "a,kvorum.v1 ,b",
+    });
+    assert.equal(status, 101);
+  }));
+
+Deno.test("a request that offers another protocol is answered as if it did not", () =>
+  served(async ({ url }) => {
+    // As Java's client and `curl --http2` do with every request.
+    const { status, problem } = await shakeHands(url, "/../users/me", {
+      Upgrade: "h2c",
+      Connection: "Upgrade, HTTP2-Settings",
+    });
+    assert.deepEqual([status, problem.code], [401, "unauthenticated"]);
+  }));
+
 Deno.test("auth.expiring is told before the token runs out; then 4101", () => {
   const clock = new FakeClock();
   const env = { ACCESS_TOKEN_SECONDS: "40" };
@@ -401,9 +430,26 @@ Deno.test("a user may hold as many sockets as limits says, at least 20; others a
     const { limits } = clients[0]!.frames[0].data;
     assert.equal(limits.socketsPerUser, LIMITS.socketsPerUser);
     const { token } = ada;
-    await turnedAway(await server.open(), { token }, "rate_limited", 4029);
+    const late = await server.open();
+    await turnedAway(late, { token }, "rate_limited", 4029);
+    const [refused, bye] = late.frames;
+    assert.equal(refused.error.retryAfterMs, 50_000);
+    assert.equal(bye.data.afterMs, 50_000);
     await server.connect(bob);
     await clients[0]!.terminate();
     await untilSockets(server, LIMITS.socketsPerUser);
     await server.connect(ada);
+  }));
+
+Deno.test("commands sent right behind hello wait for its answer", () =>
+  served(async (server) => {
+    const ada = await server.join("ada");
+    const room = await server.group(ada);
+    const client = await server.open();
+    const replies = await Promise.all([
+      client.ask("hello", { token: ada.token }),
+      client.ask("message.send", { room, text: "hi" }),
+    ]);
+    assert.deepEqual(replies.map(({ ok }) => ok), [true, true]);
+    assert.equal(client.frames[0].id, replies[0].id);
   }));

@@ -70,6 +70,18 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       yield { by: ada, input: { session: body.items[0].id } };
     },
   }],
+  "session.endAll": [{
+    title: "all one's sockets are told and closed",
+    acts: ({ ada }) => [{ by: ada, input: {} }],
+  }],
+  "session.get": [{
+    title: READS,
+    silent: READS,
+    async *acts({ ada, server }) {
+      const { body } = await server.ask(ada, "GET", "/auth/sessions");
+      yield { by: ada, input: { session: body.items[0].id } };
+    },
+  }],
   "session.list": [reads(({ ada }) => [{ by: ada, input: {} }])],
   "ticket.create": [{
     title: "a ticket",

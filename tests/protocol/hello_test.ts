@@ -55,7 +55,15 @@ Deno.test("hello answers session, user, heartbeatMs, limits and rooms", () =>
     ]);
     assert.equal(welcome.heartbeatMs, 25_000);
     assert.equal(welcome.user.username, "ada");
-    assert.ok(Object.values(welcome.limits).every(Number.isInteger));
+    assert.deepEqual(welcome.limits, {
+      frameBytes: 131_072,
+      textCodePoints: 8_000,
+      commandsInFlight: 64,
+      socketsPerUser: 100,
+      roomsPerUser: 5_000,
+      batchFrames: 500,
+      batchBytes: 65_536,
+    });
     const [listed] = welcome.rooms;
     assert.deepEqual(
       [listed.id, listed.seq, listed.n, listed.unread, listed.role],

@@ -76,6 +76,12 @@ const bobs = (more: Input = {}) => ({ room, byBob }: Scene) => ({
 
 const CASES: Readonly<Record<string, readonly Case[]>> = {
   "session.list": [by("ada", "ok")],
+  "session.endAll": [by("ada", "ok")],
+  "session.get": [
+    by("ada", "ok", ({ ada }) => ({ session: sessionOf(ada) })),
+    by("ada", "not_found", ({ bob }) => ({ session: sessionOf(bob) })),
+    by("ada", "invalid", () => ({ session: "no id!" })),
+  ],
   "session.end": [
     by("ada", "ok", ({ ada }) => ({ session: sessionOf(ada) })),
     by("ada", "not_found", ({ bob }) => ({ session: sessionOf(bob) })),
@@ -129,7 +135,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   "room.list": [
     by("ada", "ok"),
-    by("ada", "ok", () => ({ limit: 1 })),
+    // In one room only: which of two rooms was busier in the same millisecond is chance.
+    by("bob", "ok", () => ({ limit: 1 })),
     by("eve", "ok"),
     by("ada", "invalid", () => ({ limit: 0 })),
     by("ada", "invalid", () => ({ cursor: "none of mine" })),

@@ -53,6 +53,8 @@ export interface Served {
 }
 
 export interface ServedOptions {
+  /** `native`: Deno listens, with its own sockets. */
+  readonly transport?: "node" | "native";
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly store?: Store;

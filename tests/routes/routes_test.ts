@@ -43,6 +43,7 @@ Deno.test("every route answers with its status", () =>
     const other = sessions.find(({ current }: { current: boolean }) =>
       !current
     );
+    await ask("GET", `/auth/sessions/${other.id}`, 200);
     await ask("DELETE", `/auth/sessions/${other.id}`, 204);
 
     await ask("GET", "/users/me", 200);
@@ -59,7 +60,8 @@ Deno.test("every route answers with its status", () =>
     const { id: room } = await ask("POST", "/rooms", 201, channel);
     await ask("GET", "/rooms?limit=10", 200);
     await ask("GET", "/rooms/public", 200);
-    await ask("GET", `/rooms/${room}`, 200);
+    const seen = await ask("GET", `/rooms/${room}`, 200);
+    assert.deepEqual([seen.asOf, seen.seq], [2, 2]);
     await ask("PATCH", `/rooms/${room}`, 200, { description: "what is new" });
 
     const members = `/rooms/${room}/members`;
@@ -83,6 +85,8 @@ Deno.test("every route answers with its status", () =>
     const group = { type: "group", name: "us", members: [bob] };
     const { id: next } = await ask("POST", "/rooms", 201, group);
     await ask("POST", `/rooms/${next}/leave`, 204);
+    await ask("DELETE", "/auth/sessions", 204);
+    token = (await ask("POST", "/auth/login", 200, login)).accessToken;
     await ask("DELETE", "/users/me", 204);
     await ask("POST", "/auth/logout", 204, { refreshToken });
 

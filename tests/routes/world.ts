@@ -35,7 +35,12 @@ export interface AppWorld extends World {
 
 export async function inApp(
   test: (world: AppWorld) => Promise<void>,
-  more: { rates?: RateLimits; ready?: () => boolean } = {},
+  more: {
+    rates?: RateLimits;
+    ready?: () => boolean;
+    origins?: readonly string[];
+    publicUrl?: string;
+  } = {},
 ): Promise<void> {
   await inWorld(async (world) => {
     const logged: unknown[] = [];

@@ -1,8 +1,13 @@
 // The transports under the socket port, each as a server on a free port: what the conformance suite runs against.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Hono } from "hono";
 import type { Attend } from "../../realtime/sockets/port.ts";
 import { WsAcceptor } from "../../realtime/sockets/ws.ts";
+import type { Env } from "../../routes/context.ts";
+import { answerProblem } from "../../routes/problem.ts";
+import { serveNative } from "../../routes/serve_native.ts";
+import { acceptNative } from "../../routes/upgrade_native.ts";
 
 export interface SocketServer {
   readonly port: number;
@@ -10,8 +15,8 @@ export interface SocketServer {
 }
 
 export interface Adapter {
-  readonly name: string;
-  /** A peer that does not answer a close frame is cut off after `closeMs`. */
+  readonly name: "ws" | "native";
+  /** A peer that does not answer a close frame is cut off, or forgotten, after `closeMs`. */
   serve(
     attend: Attend,
     report: (thrown: unknown) => void,
@@ -19,8 +24,10 @@ export interface Adapter {
   ): Promise<SocketServer>;
 }
 
-/** Deno's native sockets join here. */
-export const ADAPTERS: readonly Adapter[] = [{ name: "ws", serve: serveWs }];
+export const ADAPTERS: readonly Adapter[] = [
+  { name: "ws", serve: serveWs },
+  { name: "native", serve: serveNatively },
+];
 
 async function serveWs(
   attend: Attend,
@@ -37,4 +44,16 @@ async function serveWs(
     port: (server.address() as AddressInfo).port,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+function serveNatively(
+  attend: Attend,
+  report: (thrown: unknown) => void,
+  closeMs?: number,
+): Promise<SocketServer> {
+  const app = new Hono<Env>();
+  app.onError((thrown, c) => answerProblem(c, thrown));
+  app.all("/", acceptNative(attend, report, closeMs));
+  const { port, close } = serveNative(app, { host: "127.0.0.1", port: 0 });
+  return Promise.resolve({ port, close: () => close(1_000) });
 }

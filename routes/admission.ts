@@ -1,0 +1,103 @@
+// Who may open a socket: an upgrade request is checked like any other, the same under every transport.
+import { redeemTicket } from "../kv/accounts/tickets.ts";
+import { authenticate } from "../kv/accounts/verify.ts";
+import { addressKey } from "../kv/address.ts";
+import { Refused } from "../kv/errors.ts";
+import type { Caller, Principal } from "../kv/principal.ts";
+import type { Realtime } from "../realtime/realtime.ts";
+import { bearerToken } from "./guard.ts";
+
+/** Where sockets are opened. */
+export const SOCKET_PATH = "/api/v1/ws";
+
+const AGENT_LENGTH = 200;
+/** 16 bytes in base64. */
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** What a browser's page must come from. A client that is no browser sends no origin. */
+export interface AllowedOrigins {
+  /** The address people use, null where it is whatever the request came to. */
+  readonly publicUrl: string | null;
+  /** Further ones. */
+  readonly origins: readonly string[];
+}
+
+/** What is looked at of an upgrade request. */
+export interface Knock {
+  readonly query: URLSearchParams;
+  readonly address: string;
+  /** By its name in lower case. */
+  header(name: string): string | undefined;
+}
+
+export interface Admitted {
+  readonly caller: Caller;
+  /** Null where `hello` is to tell. */
+  readonly shown: Principal | null;
+}
+
+/** @throws Refused `method_not_allowed`, `invalid` where it is no handshake */
+export function requireHandshake(
+  method: string | undefined,
+  header: (name: string) => string | undefined,
+): void {
+  if (method !== "GET") {
+    throw new Refused("method_not_allowed", "A handshake is a GET.");
+  }
+  const offered = header("sec-websocket-protocol")?.split(/\s*,\s*/) ?? [];
+  if (
+    header("upgrade")?.toLowerCase() !== "websocket" ||
+    header("sec-websocket-version") !== "13" ||
+    !KEY.test(header("sec-websocket-key") ?? "") ||
+    !offered.every((name) => TOKEN.test(name)) ||
+    new Set(offered).size < offered.length
+  ) {
+    throw new Refused("invalid", "This is no WebSocket handshake.");
+  }
+}
+
+/** @throws Refused `forbidden`, `rate_limited`, `unauthenticated`, `token_expired` */
+export async function admit(
+  { core, rates }: Realtime,
+  allowed: AllowedOrigins,
+  knock: Knock,
+): Promise<Admitted> {
+  const { query, address } = knock;
+  if (!isAllowed(knock, allowed)) {
+    throw new Refused("forbidden", "Pages of this origin may not connect.");
+  }
+  const retryAfterMs = rates.take("sockets", addressKey(address));
+  if (retryAfterMs !== null) {
+    throw new Refused("rate_limited", "Too many new sockets.", {
+      retryAfterMs,
+    });
+  }
+  const agent = knock.header("user-agent")?.slice(0, AGENT_LENGTH);
+  const caller: Caller = { address, ...(agent ? { agent } : {}) };
+  const ticket = query.get("ticket");
+  if (ticket !== null) {
+    return { caller, shown: await redeemTicket(core, ticket, caller) };
+  }
+  const authorization = knock.header("authorization");
+  if (authorization === undefined) return { caller, shown: null };
+  const token = bearerToken(authorization);
+  if (token === null) {
+    throw new Refused("unauthenticated", "Authorization must be Bearer ….");
+  }
+  return { caller, shown: await authenticate(core, token, caller) };
+}
+
+function isAllowed(
+  knock: Knock,
+  { publicUrl, origins }: AllowedOrigins,
+): boolean {
+  const origin = knock.header("origin");
+  if (origin === undefined) return true;
+  const page = URL.parse(origin);
+  if (page === null) return false;
+  return publicUrl === null
+    ? page.host === knock.header("host") || origins.includes(page.origin)
+    : page.origin === URL.parse(publicUrl)?.origin ||
+      origins.includes(page.origin);
+}

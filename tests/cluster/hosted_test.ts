@@ -1,0 +1,150 @@
+// The same server under `deno serve`, as a process with several isolates and Deno's own sockets.
+import assert from "node:assert/strict";
+import { Client } from "../protocol/client.ts";
+import { shakeHands } from "../protocol/handshake.ts";
+import { served } from "../protocol/world.ts";
+import { type ServerProcess, startServer } from "../server.ts";
+
+const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
+
+/** Runs a test against a server of its own in a folder of its own, and ends both. */
+async function hosted(
+  test: (url: string, server: ServerProcess) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const server = startServer(folder, "serve", { SECRET, ...env });
+  try {
+    await test(await server.url, server);
+  } finally {
+    server.kill("SIGINT");
+    const { code, stderr } = await server.ended;
+    await Deno.remove(folder, { recursive: true });
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  }
+}
+
+async function ask(
+  url: string,
+  path: string,
+  json: unknown,
+  token?: string,
+  // deno-lint-ignore no-explicit-any
+): Promise<any> {
+  const response = await fetch(`${url}/api/v1${path}`, {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/json",
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+    },
+    body: JSON.stringify(json),
+  });
+  const body = await response.json();
+  assert.ok(response.ok, JSON.stringify(body));
+  return body;
+}
+
+async function join(url: string, username: string) {
+  const password = `password of ${username}`;
+  return await ask(url, "/auth/register", { username, password });
+}
+
+async function open(url: string, headers: Record<string, string> = {}) {
+  const socket = `${url.replace("http", "ws")}/api/v1/ws`;
+  const client = new Client(socket, { headers });
+  await client.opened;
+  return client;
+}
+
+Deno.test("under deno serve two people talk, in one order, across isolates, and are told when it ends", async () => {
+  const clients: Client[] = [];
+  await hosted(async (url) => {
+    const ada = await join(url, "ada");
+    const bob = await join(url, "bob");
+    const room = await ask(
+      url,
+      "/rooms",
+      { type: "group", members: [bob.user.id] },
+      ada.accessToken,
+    );
+    // The kernel deals connections out to the isolates: with eight of them each isolate has some.
+    for (let count = 0; count < 4; count++) {
+      for (const { accessToken } of [ada, bob]) {
+        const client = await open(url);
+        clients.push(client);
+        await client.command("hello", { token: accessToken, batch: true });
+      }
+    }
+    const sent: { seq: number }[] = await Promise.all(
+      clients.map((client, index) =>
+        client.command("message.send", { room: room.id, text: `no ${index}` })
+      ),
+    );
+    const last = Math.max(...sent.map(({ seq }) => seq));
+    for (const client of clients) await client.event(room.id, last);
+    for (const client of clients) {
+      assert.deepEqual(client.events(room.id), clients[0]!.events(room.id));
+      client.requireFit();
+    }
+    assert.equal(new Set(sent.map(({ seq }) => seq)).size, clients.length);
+  });
+  for (const client of clients) {
+    // The runtime ends its sockets itself at a signal, with 1001; `bye` comes before.
+    const { code } = await client.until(({ type }) => type === "bye");
+    assert.equal(code, 4001);
+    assert.equal((await client.closed).code, 1001);
+  }
+});
+
+Deno.test("under deno serve upgrades are checked as everywhere", () =>
+  hosted(async (url) => {
+    const { accessToken } = await join(url, "ada");
+    const knocks: [number, string, Record<string, string>][] = [
+      [101, "", {}],
+      [101, "", { Upgrade: "WebSocket", Connection: "keep-alive, upgrade" }],
+      [101, "", { Authorization: `Bearer ${accessToken}` }],
+      [101, "", { Origin: url }],
+      [401, "", { Authorization: "Bearer wrong" }],
+      [401, "", { Authorization: "Basic wrong" }],
+      [401, "?ticket=wrong", {}],
+      [403, "", { Origin: "https://elsewhere.example" }],
+      [400, "", { "Sec-WebSocket-Version": "7" }],
+      [400, "", { Upgrade: "h2c" }],
+    ];
+    for (const [status, query, headers] of knocks) {
+      const answer = await shakeHands(url, query, headers);
+      assert.equal(answer.status, status, JSON.stringify(headers));
+      assert.equal(answer.problem?.status, status === 101 ? undefined : status);
+    }
+    const { headers } = await shakeHands(url, "", {
+      "Sec-WebSocket-Protocol": "secret,kvorum.v1",
+    });
+    assert.equal(headers.get("sec-websocket-protocol"), "kvorum.v1");
+    assert.equal(headers.has("x-request-id"), false);
+  }));
+
+Deno.test("under deno serve new sockets of an address are limited over REST's own count", () =>
+  hosted(async (url) => {
+    const statuses = new Set<number>();
+    while (!statuses.has(429)) {
+      statuses.add((await shakeHands(url)).status);
+    }
+    assert.deepEqual([...statuses], [101, 429]);
+  }, { RATE_SCALE: "0.1" }));
+
+Deno.test("under deno serve a memory database is refused", async () => {
+  const folder = await Deno.makeTempDir();
+  const env = { SECRET, KV: ":memory:" };
+  const { code, stderr } = await startServer(folder, "serve", env).ended;
+  await Deno.remove(folder, { recursive: true });
+  assert.equal(code, 1);
+  assert.match(stderr, /KV is :memory:, which isolates can't share\.\n/);
+});
+
+Deno.test("over native sockets in this process a client is told 4001 when the server drains", () =>
+  served(async (server) => {
+    const ada = await server.join("ada");
+    const client = await server.connect(ada);
+    await server.realtime.drain();
+    assert.equal((await client.closed).code, 4001);
+  }, { transport: "native" }));
