@@ -26,7 +26,7 @@ export const LIMITS = {
   /** Rooms listed by one `hello` or `resume`. */
   roomsPerHello: 200,
   commandsInFlight: 64,
-  /** Bad frames (malformed, binary, unknown) after which a socket is closed; no setting scales this. */
+  /** Bad frames (malformed, binary, unknown) at once after which a socket is closed; no setting scales this. */
   badFrames: 20,
 
   heartbeatMs: 25_000,

@@ -1,5 +1,6 @@
 // How often something may be done, by REST and by socket alike: one table, and token buckets that follow it.
 import type { Clock } from "./clock.ts";
+import { LIMITS } from "./limits.ts";
 
 interface Rate {
   readonly count: number;
@@ -18,6 +19,8 @@ const MINUTE = 60_000;
 export const RATES = {
   /** Commands, by socket. */
   commands: { count: 50, perMs: SECOND, burst: 200 },
+  /** Frames that are no commands, by socket, and whatever `RATE_SCALE` says. */
+  badFrames: { count: 10, perMs: MINUTE, burst: LIMITS.badFrames - 1 },
   /** Requests of a signed-in user by REST, by user. */
   requests: { count: 50, perMs: SECOND, burst: 200 },
   /** Messages sent, by user. */
@@ -131,9 +134,9 @@ export class RateLimits {
     return buckets.take(key, this.clock.elapsed());
   }
 
-  /** A bucket without a key, for its owner to keep. */
-  bucket(kind: RateKind): Bucket {
-    return new Bucket(this.clock, paceOf(kind, this.scale));
+  /** A bucket without a key, for its owner to keep; `fixed` where nothing may scale it. */
+  bucket(kind: RateKind, fixed = false): Bucket {
+    return new Bucket(this.clock, paceOf(kind, fixed ? 1 : this.scale));
   }
 
   /** How many keys are remembered. */

@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { authenticate } from "../kv/accounts/verify.ts";
 import { Refused } from "../kv/errors.ts";
 import type { AppDeps, Env } from "./context.ts";
+import { limitAttempts } from "./rates.ts";
 
 const AGENT_LENGTH = 200;
 
@@ -16,8 +17,12 @@ export const knowCaller: MiddlewareHandler<Env> = async (c, next) => {
   await next();
 };
 
-/** Middleware that leaves the user in `c.var.principal`. Throws `unauthenticated`, `token_expired`. */
-export function requirePrincipal({ core }: AppDeps): MiddlewareHandler<Env> {
+/**
+ * Middleware that leaves the user in `c.var.principal`. Throws `unauthenticated`, `token_expired`,
+ * and `rate_limited` for an address that keeps trying tokens.
+ */
+export function requirePrincipal(deps: AppDeps): MiddlewareHandler<Env> {
+  const { core } = deps;
   return async (c, next) => {
     const token = bearerToken(c.req.header("authorization"));
     if (token === null) {
@@ -26,7 +31,16 @@ export function requirePrincipal({ core }: AppDeps): MiddlewareHandler<Env> {
         "Send an access token: Authorization: Bearer ….",
       );
     }
-    c.set("principal", await authenticate(core, token, c.get("caller")));
+    const caller = c.get("caller");
+    try {
+      c.set("principal", await authenticate(core, token, caller));
+    } catch (refusal) {
+      // A token that has expired was good once.
+      if (refusal instanceof Refused && refusal.code === "unauthenticated") {
+        limitAttempts(deps, caller);
+      }
+      throw refusal;
+    }
     await next();
   };
 }

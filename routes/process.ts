@@ -23,7 +23,11 @@ export function onSignal(mode: Mode, tell: (signal: string) => void): void {
 
 /** Not by the console, which under `deno serve --parallel` names the isolate before each line. */
 export function printLine(line: string) {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+  try {
+    Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+  } catch {
+    // Whoever read it is gone; the server goes on.
+  }
 }
 
 /** A fault in one connection's handler must not end all the others. */

@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { addressKey } from "../kv/address.ts";
 import { Refused } from "../kv/errors.ts";
 import type { Operation } from "../kv/operation.ts";
+import type { Caller } from "../kv/principal.ts";
 import type { RateKind, RateLimits } from "../kv/rates.ts";
 import type { AppDeps, Env } from "./context.ts";
 
@@ -30,6 +31,11 @@ export function limitAddress(
     if (kind) take(rates, kind, address);
     await next();
   };
+}
+
+/** A token that was refused is an attempt to sign in. Throws `rate_limited`. */
+export function limitAttempts({ rates }: AppDeps, { address }: Caller): void {
+  take(rates, "signIns", addressKey(address));
 }
 
 /** Whoever tries, from wherever: one name is not tried too often. Throws `rate_limited`. */

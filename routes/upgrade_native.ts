@@ -15,11 +15,14 @@ export function upgradeNative(
   allowed: AllowedOrigins,
 ): MiddlewareHandler<Env> {
   return async (c, next) => {
-    if (c.req.header("upgrade") === undefined) return await next();
+    const header = (name: string) => c.req.header(name);
+    // Many HTTP clients offer h2c; what is offered and not taken is a request like any other.
+    if (header("upgrade")?.toLowerCase() !== "websocket") return await next();
+    requireHandshake(c.req.method, header);
     const { caller, shown } = await admit(realtime, allowed, {
       query: new URL(c.req.url).searchParams,
       address: c.env?.incoming?.socket.remoteAddress ?? "unknown",
-      header: (name) => c.req.header(name),
+      header,
     });
     const attend = realtime.attend(caller, shown);
     return await acceptNative(attend, realtime.report)(c, next);

@@ -19,21 +19,50 @@ export interface ServerProcess {
   kill(signal: Deno.Signal): void;
 }
 
+/** How main.ts is started. */
+interface Start {
+  readonly command: readonly string[];
+  readonly permissions: readonly string[];
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const SERVED = { DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0" };
+
+/** As people start a server, and as Deno Deploy does. */
+const STARTS = {
+  development: () => runMain("start", ["--dev"]),
+  production: () => runMain("start", []),
+  serve: (): Start => ({
+    command: ["serve", "--parallel"],
+    permissions: permissionsOf("serve"),
+    args: ["serve"],
+    env: SERVED,
+  }),
+  deploy: (): Start => ({
+    command: ["serve"],
+    permissions: ["--allow-all"],
+    args: [],
+    env: { ...SERVED, DENO_DEPLOYMENT_ID: "test" },
+  }),
+};
+
+function runMain(task: string, args: readonly string[]): Start {
+  const permissions = permissionsOf(task);
+  return { command: ["run"], permissions, args, env: { PORT: "0" } };
+}
+
 /**
  * Starts a server that keeps its data below `folder`, on any free port. What `env` leaves out has its
  * default, whatever the environment of the tests says.
  */
 export function startServer(
   folder: string,
-  mode: "development" | "production" | "serve",
+  mode: keyof typeof STARTS,
   env: Readonly<Record<string, string>> = {},
+  config: Readonly<Record<string, unknown>> = {},
 ): ServerProcess {
-  const child = mode === "serve"
-    ? spawnMain("serve", ["serve"], { folder, env })
-    : spawnMain("start", mode === "development" ? ["--dev"] : [], {
-      folder,
-      env,
-    });
+  const child = spawn(STARTS[mode](), { folder, env, config });
 
   const told = Promise.withResolvers<string>();
   // A test that expects no start does not wait for the address.
@@ -62,7 +91,7 @@ export async function runTask(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const child = spawnMain(task, [task, ...args], { folder, env });
+  const child = spawn(runMain(task, [task, ...args]), { folder, env });
   const [{ code }, stdout, stderr] = await Promise.all([
     child.status,
     collect(child.stdout),
@@ -71,13 +100,13 @@ export async function runTask(
   return { code, stdout, stderr };
 }
 
-/** main.ts with the permissions of a task. Settings that `env` leaves out have their defaults. */
-function spawnMain(
-  task: string,
-  args: readonly string[],
-  { folder, env }: {
+/** Settings that `env` leaves out have their defaults; `config` is what deno.json says otherwise. */
+function spawn(
+  { command, permissions, args, env: own }: Start,
+  { folder, env, config = {} }: {
     readonly folder: string;
     readonly env: Readonly<Record<string, string>>;
+    readonly config?: Readonly<Record<string, unknown>>;
   },
 ): Deno.ChildProcess {
   const unset = Object.fromEntries(
@@ -85,25 +114,31 @@ function spawnMain(
   );
   return new Deno.Command("deno", {
     args: [
-      ...(task === "serve" ? ["serve", "--parallel"] : ["run"]),
-      `--config=${new URL("deno.json", ROOT).pathname}`,
-      ...permissionsOf(task),
+      ...command,
+      `--config=${configFile(folder, config)}`,
+      ...permissions,
       new URL("main.ts", ROOT).pathname,
       ...args,
     ],
     cwd: folder,
-    env: {
-      ...unset,
-      ...(task === "serve"
-        ? { DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0" }
-        : { PORT: "0" }),
-      NO_COLOR: "1",
-      ...env,
-    },
+    env: { ...unset, ...own, NO_COLOR: "1", ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+function configFile(
+  folder: string,
+  config: Readonly<Record<string, unknown>>,
+): string {
+  const usual = new URL("deno.json", ROOT);
+  if (Object.keys(config).length === 0) return usual.pathname;
+  const { imports, nodeModulesDir } = JSON.parse(Deno.readTextFileSync(usual));
+  const path = `${folder}/deno.json`;
+  const all = { imports, nodeModulesDir, lock: false, ...config };
+  Deno.writeTextFileSync(path, JSON.stringify(all));
+  return path;
 }
 
 /** The `--allow-…` flags of a task in deno.json. */

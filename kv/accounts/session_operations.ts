@@ -4,9 +4,10 @@ import { toTimestamp } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { notFound, Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
+import { LIMITS } from "../limits.ts";
 import { publicOperation, userOperation } from "../operation.ts";
 import type { Principal } from "../principal.ts";
-import { id, listOf, nothing, timestamp } from "../shapes.ts";
+import { id, listOf, nothing, page, timestamp } from "../shapes.ts";
 import { isDeleted, readProfile } from "./profiles.ts";
 import { rotate } from "./rotation.ts";
 import {
@@ -64,21 +65,42 @@ export const logOut = publicOperation({
 export const listSessions = userOperation({
   name: "session.list",
   summary: "List your sessions, the newest first",
-  input: nothing,
+  input: z.object(page),
   output: listOf(session),
-  async run(core, _input, principal) {
+  async run(core, { limit = LIMITS.pageItems, cursor }, principal) {
     const ids = await sessionIds(core.store, principal.user);
     const rows = await core.store.getMany<Session>(ids.map(keys.session));
     const now = core.clock.now();
-    const items = [];
-    for (const { value } of rows.reverse()) {
-      if (value && isLive(value, now)) {
-        items.push(toShape(value, principal.session));
-      }
-    }
-    return { items, nextCursor: null };
+    const live = rows.flatMap(({ value }) =>
+      value && isLive(value, now) ? [value] : []
+    );
+    const last = cursor === undefined ? null : parseCursor(cursor);
+    const rest = live.sort(byAge)
+      .filter((one) => last === null || byAge(one, last) > 0);
+    const shown = rest.slice(0, limit);
+    const end = shown.length < rest.length ? shown.at(-1) : undefined;
+    return {
+      items: shown.map((one) => toShape(one, principal.session)),
+      nextCursor: end === undefined ? null : `${end.createdAt}!${end.id}`,
+    };
   },
 });
+
+type Place = Pick<Session, "createdAt" | "id">;
+
+/** The newest first. */
+function byAge(a: Place, b: Place): number {
+  return b.createdAt - a.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+}
+
+/** The session a page ended with, which may have ended since. */
+function parseCursor(cursor: string): Place {
+  const parts = /^(\d{1,15})!(\S+)$/.exec(cursor);
+  if (parts === null) {
+    throw new Refused("invalid", "That is no cursor of this list.");
+  }
+  return { createdAt: Number(parts[1]), id: parts[2]! };
+}
 
 export const readSession = userOperation({
   name: "session.get",

@@ -36,7 +36,7 @@ export class Session implements SocketEvents, Host, Commanded {
   readonly #arrived: Command[] = [];
   #held = false;
   #inFlight = 0;
-  #badFrames = 0;
+  readonly #badFrames: Bucket;
   #impatience = 0;
   #ended = false;
   #entry: Entry | null = null;
@@ -55,6 +55,7 @@ export class Session implements SocketEvents, Host, Commanded {
     const { core, turn, heartbeat, rates } = shared;
     this.outbox = new Outbox(port, { batch: false }, turn);
     this.#commands = rates.bucket("commands");
+    this.#badFrames = rates.bucket("badFrames", true);
     this.#pulse = heartbeat.join({
       ping: () => port.ping(),
       silent: () => this.end("no_heartbeat"),
@@ -205,18 +206,16 @@ export class Session implements SocketEvents, Host, Commanded {
     };
     if (command.type === "hello") return this.#holdUntil(run());
     const { room } = command.data;
-    const place = typeof room === "string" ? room : null;
-    if ("ordered" in found) {
-      return this.#lanes.add(place, { ordered: true, run });
-    }
-    const whenTaken = () => this.#whenTaken(run);
-    this.#lanes.add(place, { ordered: false, run: whenTaken });
+    const ordered = "ordered" in found;
+    this.#lanes.add(typeof room === "string" ? room : null, {
+      ordered,
+      run: ordered ? run : () => this.#whenTaken(run),
+    });
   }
 
   /** Who does not take the answers gets no more made: they would all have to be kept. */
   async #whenTaken(run: () => Promise<void>): Promise<void> {
     if (this.outbox.lagging) {
-      this.outbox.flush();
       this.lagging();
       await this.port.whenDrained(LIMITS.shedBytes);
     }
@@ -231,7 +230,7 @@ export class Session implements SocketEvents, Host, Commanded {
 
   #bad(id: string, refusal: Refused): void {
     this.outbox.push(errorFrame(id, toWireError(refusal)));
-    if (++this.#badFrames >= LIMITS.badFrames) this.end("malformed");
+    if (this.#badFrames.take() !== null) this.end("malformed");
   }
 
   #refuse({ id }: Command, retryAfterMs: number, message: string): void {

@@ -1,4 +1,4 @@
-// What a session knows of a socket, whatever transport is under it.
+// What a session knows of a socket, whatever transport is under it; docs/transports.md says what each cannot do.
 
 /**
  * Text frames that go together, in order. One packet may be written to many sockets:

@@ -99,6 +99,42 @@ Deno.test("session.end ends one's own session at once, even without an answer, a
     assert.deepEqual(await store.list(keys.sessionsOf(ada.user.id)), []);
   }));
 
+Deno.test("session.list shows each session once on pages of any size, also when one ends between them", () =>
+  inWorld(async ({ core, clock }) => {
+    const { principal } = await signUpAs(core, "ada");
+    for (let i = 0; i < 6; i++) {
+      // Two of them at the same time.
+      if (i !== 3) await clock.advance(1000);
+      await run(core, logIn, FORM, CALLER);
+    }
+    const idsOf = async (input: { limit?: number; cursor?: string }) => {
+      const { items, nextCursor } = await run(
+        core,
+        listSessions,
+        input,
+        principal,
+      );
+      return { ids: items.map((item) => item.id), nextCursor };
+    };
+    const { ids: all } = await idsOf({});
+    assert.equal(all.length, 7);
+    for (const limit of [1, 2, 3, 7]) {
+      const paged: string[] = [];
+      let cursor: string | null | undefined;
+      do {
+        const page = await idsOf({ limit, ...(cursor ? { cursor } : {}) });
+        assert.ok(page.ids.length <= limit);
+        paged.push(...page.ids);
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      assert.deepEqual(paged, all);
+    }
+    const { nextCursor } = await idsOf({ limit: 2 });
+    await run(core, endOwnSession, { session: all[1]! }, principal);
+    const { ids } = await idsOf({ cursor: nextCursor! });
+    assert.deepEqual(ids, all.slice(2));
+  }));
+
 Deno.test("session.get shows one's own session, nobody else's and none that ended", () =>
   inWorld(async ({ core }) => {
     const ada = await signUpAs(core, "ada");

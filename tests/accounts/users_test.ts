@@ -113,6 +113,11 @@ Deno.test("user.search finds nothing for hostile texts and refuses foreign curso
         cursor,
       );
     }
+    // A number that reads like what is searched for.
+    await assert.rejects(
+      run(core, searchUsers, { q: "5", cursor: encode([5]) }, principal),
+      refuses("invalid"),
+    );
     await assert.rejects(
       run(core, searchUsers, { q: "x", cursor: nextCursor }, principal),
       refuses("invalid"),

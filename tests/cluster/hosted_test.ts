@@ -90,8 +90,8 @@ Deno.test("under deno serve two people talk, in one order, across isolates, and 
   });
   for (const client of clients) {
     // The runtime ends its sockets itself at a signal, with 1001; `bye` comes before.
-    const { code } = await client.until(({ type }) => type === "bye");
-    assert.equal(code, 4001);
+    const { data } = await client.until(({ type }) => type === "bye");
+    assert.equal(data.code, 4001);
     assert.equal((await client.closed).code, 1001);
   }
 });
@@ -109,7 +109,8 @@ Deno.test("under deno serve upgrades are checked as everywhere", () =>
       [401, "?ticket=wrong", {}],
       [403, "", { Origin: "https://elsewhere.example" }],
       [400, "", { "Sec-WebSocket-Version": "7" }],
-      [400, "", { Upgrade: "h2c" }],
+      [400, "", { "Sec-WebSocket-Key": "short" }],
+      [404, "", { Upgrade: "h2c" }],
     ];
     for (const [status, query, headers] of knocks) {
       const answer = await shakeHands(url, query, headers);
@@ -139,6 +140,30 @@ Deno.test("under deno serve a memory database is refused", async () => {
   await Deno.remove(folder, { recursive: true });
   assert.equal(code, 1);
   assert.match(stderr, /KV is :memory:, which isolates can't share\.\n/);
+});
+
+Deno.test("on Deno Deploy main.ts starts without flags, on the database that KV names", async () => {
+  const folder = await Deno.makeTempDir();
+  const server = startServer(folder, "deploy", {
+    SECRET,
+    KV: "data/deploy.db",
+  });
+  const { user } = await join(await server.url, "ada");
+  assert.equal(user.username, "ada");
+  server.kill("SIGINT");
+  const { code, stderr } = await server.ended;
+  await Deno.remove(folder, { recursive: true });
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+});
+
+Deno.test("on Deno Deploy without a database main.ts says what to do, and does not start", async () => {
+  const folder = await Deno.makeTempDir();
+  // Without this leave there is no Deno KV at all, as where none is attached.
+  const server = startServer(folder, "deploy", { SECRET }, { unstable: [] });
+  const { code, stdout, stderr } = await server.ended;
+  await Deno.remove(folder, { recursive: true });
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+  assert.match(stderr, /^No database is attached: attach a Deno KV database/);
 });
 
 Deno.test("over native sockets in this process a client is told 4001 when the server drains", () =>

@@ -192,6 +192,25 @@ Deno.test("the last 256 clientIds of a sender are known to every isolate, howeve
     assert.equal(other.duplicate, false);
   }));
 
+Deno.test("a clientId that was forgotten and used again is the latest, not the next to be forgotten", () =>
+  inWorld(async ({ core, isolate }) => {
+    const ada = await person(core, "ada");
+    const room = await roomOf(core, ada);
+    await say(core, room, ada, "first", "again");
+    for (const i of numbers(256)) await say(core, room, ada, `${i}`, `id ${i}`);
+    const second = await say(core, room, ada, "second", "again");
+    assert.equal(second.duplicate, false);
+    // Whoever reads the rows finds both uses, and forgets when the next one comes.
+    const cold = isolate();
+    await say(cold, room, ada, "last", "another");
+    for (const one of [core, cold]) {
+      assert.deepEqual(
+        await say(one, room, ada, "second", "again"),
+        { ...second, duplicate: true },
+      );
+    }
+  }));
+
 const EMOJI = "\u{1F600}";
 
 /** What every store takes: 10 checks, 1,000 mutations, 800 KiB of values, 64 KiB each. */

@@ -59,8 +59,8 @@ Deno.test("ending all one's sessions closes all one's sockets at once, the askin
     const other = await server.connect(await onAnotherDevice(server, ada));
     await asking.command("session.endAll");
     await endsWithSession(asking);
-    await endsWithSession(other);
     assert.equal(server.realtime.hub.of(ada.id).size, 0);
+    await endsWithSession(other);
     assert.equal((await server.ask(ada, "GET", "/users/me")).status, 401);
   }));
 

@@ -75,7 +75,12 @@ const bobs = (more: Input = {}) => ({ room, byBob }: Scene) => ({
 });
 
 const CASES: Readonly<Record<string, readonly Case[]>> = {
-  "session.list": [by("ada", "ok")],
+  "session.list": [
+    by("ada", "ok"),
+    by("ada", "ok", () => ({ limit: 1 })),
+    by("ada", "invalid", () => ({ limit: 0 })),
+    by("ada", "invalid", () => ({ cursor: "none of mine" })),
+  ],
   "session.endAll": [by("ada", "ok")],
   "session.get": [
     by("ada", "ok", ({ ada }) => ({ session: sessionOf(ada) })),

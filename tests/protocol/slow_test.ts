@@ -215,7 +215,8 @@ Deno.test("who sends commands and reads no replies is pushed back on, then close
       client.send(command);
       await other.settle();
     }
-    assert.equal(mine!.pauses, 1, "was never paused");
+    // More than once where the network took what there was.
+    assert.notEqual(mine!.pauses, 0, "was never paused");
     // What is sent now stays with the client and the network.
     for (let more = 0; more < 200; more++) client.send(command);
     for (let count = 0; count < 50; count++) await other.settle();
@@ -228,3 +229,28 @@ Deno.test("who sends commands and reads no replies is pushed back on, then close
     await other.settle();
   }, { clock });
 });
+
+Deno.test("of large answers few are made at once, however many are asked for together", () =>
+  served(async (server) => {
+    const ada = await server.join("ada");
+    for (const _ of range(1, 16)) {
+      await say(server, ada, await server.group(ada), LARGE);
+    }
+    const watched = watchPorts(server);
+    const client = await server.connect(ada);
+    const other = await server.connect(ada);
+    client.socket.pause();
+    const data = { cursor: "0" };
+    for (let asked = 0; asked < LIMITS.commandsInFlight; asked++) {
+      client.send(JSON.stringify({ type: "resume", data }));
+    }
+    for (let count = 0; count < 200; count++) await other.settle();
+    // Four pages of half a MiB each are under way when it is seen that the socket lags, or eight,
+    // because before an emoji is written two of its four bytes are counted. All would be 32 MiB.
+    const bound = LIMITS.lagBytes + 10 * 512 * 1024;
+    const { highest } = watched[0]!;
+    assert.ok(highest > LIMITS.shedBytes, "nothing was ever waiting");
+    assert.ok(highest <= bound, `${highest} bytes`);
+    await client.terminate();
+    await other.settle();
+  }));

@@ -69,3 +69,15 @@ Deno.test("messages are counted by user besides requests", async () => {
     assert.equal((await ask("GET", "/rooms", { token })).status, 200);
   }, { rates });
 });
+
+Deno.test("an address that keeps trying tokens is refused with a time to wait", async () => {
+  const rates = new RateLimits(new FakeClock(), 1);
+  await inApp(async ({ ask, join }) => {
+    const { token } = await join("ada");
+    await untilLimited(
+      "signIns",
+      () => ask("GET", "/users/me", { token: `${token}x` }),
+    );
+    assert.equal((await ask("GET", "/users/me", { token })).status, 200);
+  }, { rates });
+});

@@ -39,7 +39,7 @@ Deno.test("requests work over the wire, and a session knows its address and agen
     assert.match(items[0].agent, /Deno/);
   }));
 
-// The HTTP adapter gives a body that does not end half a second more, by a timer of its own.
+// The HTTP adapter gives a request that was not read to its end half a second more, by a timer of its own.
 const PATIENT = { sanitizeOps: false, sanitizeResources: false };
 
 Deno.test({
@@ -87,4 +87,40 @@ Deno.test({
       assert.match(text, /^HTTP\/1\.1 413 /);
       connection.close();
     }),
+});
+
+Deno.test({
+  ...PATIENT,
+  name: "who asks on and takes no answer is cut off, and others are served",
+  fn: async () => {
+    let asked = 0;
+    const large = "x".repeat(256 * 1024);
+    const app = {
+      fetch: () => {
+        asked++;
+        return new Response(large);
+      },
+    };
+    const serving = await serve(app, { host: "127.0.0.1", port: 0 });
+    try {
+      const connection = await Deno.connect({
+        hostname: "127.0.0.1",
+        port: serving.port,
+      });
+      const requests = new TextEncoder().encode(
+        "GET / HTTP/1.1\r\nHost: kvorum.test\r\n\r\n".repeat(1_000),
+      );
+      for (let sent = 0; sent < requests.length;) {
+        // It may be cut before all is written.
+        sent += await connection.write(requests.subarray(sent))
+          .catch(() => requests.length);
+      }
+      const response = await fetch(`http://127.0.0.1:${serving.port}/`);
+      assert.equal((await response.text()).length, large.length);
+      assert.ok(asked <= 65, `${asked} answers were made`);
+      connection.close();
+    } finally {
+      await serving.close(0);
+    }
+  },
 });

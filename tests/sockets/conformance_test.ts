@@ -390,18 +390,17 @@ test("a paused socket pushes back on the client", async ({ open }) => {
 }, {
   unless: {
     native: ["stop_reading", async ({ open }) => {
-      const pair = await open();
-      pair.port.pause();
-      for (let count = 0; count < 6; count++) {
-        pair.client.sendText("x".repeat(100_000));
+      for (const [count, size] of [[6, 100_000], [1_001, 1]] as const) {
+        const pair = await open();
+        pair.port.pause();
+        const one = frame(OPCODE.text, "x".repeat(size));
+        pair.client.send(...Array(count).fill(one));
+        assert.equal((await pair.client.readClose())?.code, 4008);
+        pair.client.send(closeFrame(4008));
+        assert.deepEqual(await pair.untilClosed(), [
+          ["closed", 4008, "too_slow"],
+        ]);
       }
-      assert.equal((await pair.client.readClose())?.code, 4008);
-      pair.client.send(closeFrame(4008));
-      assert.deepEqual(await pair.untilClosed(), [[
-        "closed",
-        4008,
-        "too_slow",
-      ]]);
     }],
   },
 });
