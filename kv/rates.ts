@@ -23,7 +23,9 @@ export const RATES = {
   badFrames: { count: 10, perMs: MINUTE, burst: LIMITS.badFrames - 1 },
   /** Requests of a signed-in user by REST, by user. */
   requests: { count: 50, perMs: SECOND, burst: 200 },
-  /** Messages sent, by user. */
+  /** Commands on all sockets together, by user. */
+  userCommands: { count: 200, perMs: SECOND, burst: 800 },
+  /** Messages sent, edited and deleted, by user. */
   messages: { count: 20, perMs: SECOND, burst: 60 },
   /** New sockets, by address. */
   sockets: { count: 20, perMs: SECOND, burst: 100 },

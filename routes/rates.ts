@@ -14,6 +14,8 @@ const BY_ADDRESS: Readonly<Record<string, RateKind>> = {
 };
 const BY_USER: Readonly<Record<string, RateKind>> = {
   "message.send": "messages",
+  "message.edit": "messages",
+  "message.delete": "messages",
 };
 
 /** Names tried are as long as somebody likes, keys are not. */

@@ -45,6 +45,9 @@ export function urlOf(host: string, port: number): string {
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
+/** How long a request may take to arrive whole: node's own five minutes are an invitation. */
+const REQUEST_MS = 60_000;
+
 /** Resolves once connections are taken. Throws {@link ListenError}. */
 export async function serve(
   app: Answering,
@@ -61,6 +64,7 @@ export async function serve(
     overrideGlobalObjects: false,
     // Many HTTP clients offer h2c; what is offered and not taken is a request like any other.
     serverOptions: {
+      requestTimeout: REQUEST_MS,
       shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
         headers.upgrade?.toLowerCase() === "websocket",
     },

@@ -3,10 +3,10 @@ import { authenticate } from "../../kv/accounts/verify.ts";
 import { Refused, toWireError } from "../../kv/errors.ts";
 import { LIMITS } from "../../kv/limits.ts";
 import type { Caller, Principal } from "../../kv/principal.ts";
-import type { Bucket } from "../../kv/rates.ts";
 import { errorFrame } from "../frames.ts";
 import type { Shared } from "../shared.ts";
 import type { SocketEvents, SocketPort } from "../sockets/port.ts";
+import { Allowance } from "./allowance.ts";
 import { byeFrame, type Closing, CLOSINGS } from "./closing.ts";
 import type { Commanded } from "./commands.ts";
 import type { Answer, Places, Welcome } from "./shapes.ts";
@@ -22,13 +22,10 @@ import type { Pulse } from "./heartbeat.ts";
 import { Lanes } from "./lanes.ts";
 import { Outbox } from "./outbox.ts";
 
-/** How many refusals for too many commands are answered before the socket is closed. */
-const PATIENCE = 100;
-
 export class Session implements SocketEvents, Host, Commanded {
   readonly outbox: Outbox;
   readonly #pulse: Pulse;
-  readonly #commands: Bucket;
+  readonly #allowance: Allowance;
   readonly #lanes = new Lanes();
   readonly #helloDue: Deadline;
   readonly #drainDue: Deadline;
@@ -36,8 +33,6 @@ export class Session implements SocketEvents, Host, Commanded {
   readonly #arrived: Command[] = [];
   #held = false;
   #inFlight = 0;
-  readonly #badFrames: Bucket;
-  #impatience = 0;
   #ended = false;
   #entry: Entry | null = null;
 
@@ -54,8 +49,7 @@ export class Session implements SocketEvents, Host, Commanded {
   ) {
     const { core, turn, heartbeat, rates } = shared;
     this.outbox = new Outbox(port, { batch: false }, turn);
-    this.#commands = rates.bucket("commands");
-    this.#badFrames = rates.bucket("badFrames", true);
+    this.#allowance = new Allowance(rates);
     this.#pulse = heartbeat.join({
       ping: () => port.ping(),
       silent: () => this.end("no_heartbeat"),
@@ -78,11 +72,10 @@ export class Session implements SocketEvents, Host, Commanded {
     if (this.#inFlight >= LIMITS.commandsInFlight) {
       return this.#refuse(command, 100, "Too many commands at once.");
     }
-    const waitMs = this.#commands.take();
+    const waitMs = this.#allowance.takeCommand();
     if (waitMs !== null) {
       return this.#refuse(command, waitMs, "Too many commands.");
     }
-    if (this.#impatience > 0) this.#impatience--;
     this.#inFlight++;
     this.#arrived.push(command);
     this.#startArrived();
@@ -189,10 +182,11 @@ export class Session implements SocketEvents, Host, Commanded {
   }
 
   #start(command: Command): void {
-    const waitMs = this.#takeMessage(command);
+    const user = this.#entry?.principal.user;
+    const waitMs = this.#allowance.takeByUser(user, command.type);
     if (waitMs !== null) {
       this.#inFlight--;
-      return this.#refuse(command, waitMs, "Too many messages.");
+      return this.#refuse(command, waitMs, "Too many commands by this user.");
     }
     const found = findCommand(command.type)!;
     const run = async () => {
@@ -222,21 +216,15 @@ export class Session implements SocketEvents, Host, Commanded {
     if (!this.#ended) await run();
   }
 
-  #takeMessage({ type }: Command): number | null {
-    const user = this.#entry?.principal.user;
-    if (user === undefined || type !== "message.send") return null;
-    return this.shared.rates.take("messages", user);
-  }
-
   #bad(id: string, refusal: Refused): void {
     this.outbox.push(errorFrame(id, toWireError(refusal)));
-    if (this.#badFrames.take() !== null) this.end("malformed");
+    if (!this.#allowance.forgives()) this.end("malformed");
   }
 
   #refuse({ id }: Command, retryAfterMs: number, message: string): void {
     const refusal = new Refused("rate_limited", message, { retryAfterMs });
     this.outbox.push(errorFrame(id, toWireError(refusal)));
-    if (++this.#impatience >= PATIENCE) this.end("rate_limited", retryAfterMs);
+    if (!this.#allowance.bears()) this.end("rate_limited", retryAfterMs);
   }
 
   #leave(): void {

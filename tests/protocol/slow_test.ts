@@ -148,7 +148,8 @@ Deno.test("a socket that reads again in time catches up from the log: room.live,
         assert.equal(type, at % 2 === 0 ? "lag" : "room.live");
         if (at % 2 === 1) assert.ok(told[at - 1].data.head <= data.seq);
       });
-      assert.equal(told.at(-1).data.seq, missed.at(-1));
+      // It may be live before the last of them was sent.
+      assert.ok(told.at(-1).data.seq <= missed.at(-1)!);
       await clock.advance(LIMITS.lagMs);
       await client.settle();
       const [live] = await say(server, ada, room, "live");
@@ -156,7 +157,8 @@ Deno.test("a socket that reads again in time catches up from the log: room.live,
     }
     const seqs = numbers(client, room);
     assert.deepEqual(seqs, range(seqs[0]!, seqs.at(-1)!));
-    assert.ok(watched[0]!.highest <= 2 * LIMITS.lagBytes);
+    // What is due is counted in characters, of up to three bytes each.
+    assert.ok(watched[0]!.highest <= 3 * LIMITS.lagBytes);
   }, { clock });
 });
 
