@@ -181,6 +181,12 @@ export async function start(
           { ...settings.identityProvider, fetch, report },
       }),
     };
+    if (await core.accounts.signingKeys.areLocked()) {
+      journal.warn("server.other_secret", {
+        meaning: "SECRET is not the one this database was used with: " +
+          "everybody must sign in again",
+      });
+    }
     const rates = new RateLimits(clock, settings.rateScale);
     const realtime = new Realtime(core, rates, report);
     const stopping = new AbortController();

@@ -39,8 +39,13 @@ const BACKSLASH = 0x5c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 
-function toFault(issue: Issue): InputFault {
-  return { path: issue.path.map(String).join("."), message: issue.message };
+function toFault({ path, message }: Issue): InputFault {
+  return {
+    path: path.map(String).join("."),
+    message: message.endsWith(", received undefined")
+      ? "is missing"
+      : message.replace(/^Invalid input: e/, "e"),
+  };
 }
 
 function summaryOf([first]: readonly InputFault[]): string {

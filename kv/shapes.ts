@@ -63,9 +63,9 @@ export const clientId = line(LIMITS.clientIdLength);
 export const message = z.object({
   id,
   room: id,
-  seq,
-  n: seq,
-  rev: seq,
+  seq: seq.describe("Where in the room's log it was created"),
+  n: seq.describe("The how-manieth message of the room it is"),
+  rev: seq.describe("The `seq` of its last change: the highest wins"),
   sender: id,
   clientId: z.string(),
   text: z.string().optional(),
@@ -89,9 +89,9 @@ export const room = z.object({
   type: roomType,
   name: z.string().optional(),
   description: z.string().optional(),
-  epoch: z.string(),
-  seq,
-  n: seq,
+  epoch: z.string().describe("Changes when the database is put back"),
+  seq: seq.describe("Of its last event"),
+  n: seq.describe("How many messages it has had"),
   memberCount: seq,
   createdAt: timestamp,
 }).meta({ id: "Room" });
@@ -100,8 +100,8 @@ export type Room = z.infer<typeof room>;
 /** A room as its member sees it in a list. */
 export const myRoom = room.extend({
   role,
-  read: seq,
-  unread: seq,
+  read: seq.describe("The `seq` up to which one has read"),
+  unread: seq.describe("Messages of others since"),
   lastMessage: message.optional(),
   peer: user.optional(),
 }).meta({ id: "MyRoom" });

@@ -71,6 +71,12 @@ export class SigningKeys {
     return await this.#renewing;
   }
 
+  /** Whether there are keys, none of which the secret opens: then it is not the one they were made with. */
+  async areLocked(): Promise<boolean> {
+    await this.#readRows();
+    return this.#verifiers.size > 0 && this.#signer === null;
+  }
+
   /** The public key of `kid`, or null. A `kid` never seen may be another isolate's new key, so the rows are read. */
   async getVerifier(kid: string): Promise<CryptoKey | null> {
     if (!this.#verifiers.has(kid)) await this.#readNowAndThen();

@@ -26,7 +26,8 @@ const TICKET = /^kt_[A-Za-z0-9_-]{43}$/;
 
 export const createTicket = userOperation({
   name: "ticket.create",
-  summary: "Make a ticket that opens one socket within 30 seconds",
+  summary:
+    "Make a ticket; within 30 seconds it opens one socket, as `/api/v1/ws?ticket=…`",
   input: nothing,
   output: z.object({ ticket: z.string(), expiresAt: timestamp })
     .meta({ id: "Ticket" }),

@@ -19,8 +19,8 @@ export const readHistory = userOperation({
     "Messages of a room, ascending; the newest page without before or after",
   input: z.object({
     room: id,
-    before: seq.optional(),
-    after: seq.optional(),
+    before: seq.optional().describe("A `seq`, exclusive"),
+    after: seq.optional().describe("A `seq`, exclusive; 0 is the beginning"),
     limit: page.limit,
   }),
   output: z.object({

@@ -66,7 +66,10 @@ export class Session implements SocketEvents, Host, Commanded {
     const command = parseCommand(frame);
     if ("refusal" in command) return this.#bad(command.id, command.refusal);
     if (findCommand(command.type) === null) {
-      const refusal = new Refused("unknown_command", "No such command.");
+      const refusal = new Refused(
+        "unknown_command",
+        `No such command: ${command.type}.`,
+      );
       return this.#bad(command.id, refusal);
     }
     if (this.#inFlight >= LIMITS.commandsInFlight) {

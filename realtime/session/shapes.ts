@@ -3,17 +3,25 @@ import * as z from "zod";
 import { LIMITS } from "../../kv/limits.ts";
 import { id, me, myRoom, seq } from "../../kv/shapes.ts";
 
-const place = z.object({ epoch: z.string().min(1).max(64), seq });
-export const places = z.record(id, place);
+const place = z.object({
+  epoch: z.string().min(1).max(64).describe("As the room was listed with"),
+  seq: seq.describe("Of the last frame one has of the room"),
+});
+export const places = z.record(id, place).describe("By the rooms' ids");
 /** What a client has of rooms: the `epoch` it saw and the last `seq` it holds. */
 export type Places = z.infer<typeof places>;
 
 export const gap = z.object({
   room: id,
-  reason: z.enum(["epoch", "retention", "ahead", "left"]),
-  have: seq,
-  min: seq.optional(),
-  head: seq.optional(),
+  reason: z.enum(["epoch", "retention", "ahead", "left"]).describe(
+    "`epoch`: the database was put back to an older state. `retention`: older than what is kept. " +
+      "`ahead`: the room has not got so far. `left`: one was not in the room at that `seq`",
+  ),
+  have: seq.describe("What was to be resumed from"),
+  min: seq.optional().describe("The oldest that is kept"),
+  head: seq.optional().describe(
+    "The room's last `seq`, from where it is followed; absent where one is no longer in it",
+  ),
 }).meta({ id: "Gap" });
 export type Gap = z.infer<typeof gap>;
 

@@ -80,6 +80,7 @@ const ABOUT_REST = html`
 const FRAMES = {
   command: '{"type": "ping", "id": "1", "data": {}}',
   reply: '{"type": "reply", "id": "1", "ok": true, "data": {…}}',
+  event: '{"type": "message.created", "room": "…", "seq": 5, "data": {…}}',
 };
 
 const ABOUT_SOCKET = html`
@@ -87,6 +88,13 @@ const ABOUT_SOCKET = html`
     Connect to <code>/api/v1/ws</code> and send commands, first of all
     <a href="#command.hello">hello</a>. <code>${FRAMES.command}</code> gets the
     reply <code>${FRAMES.reply}</code>.
+  </p>
+  <p>
+    An event is <code>${FRAMES.event}</code>. Durable ones count
+    <code>seq</code>; those that only concern the moment have none; those to the
+    user name no <code>room</code> either. On durable events other than
+    <code>message.created</code> an <code>n</code> beside <code>seq</code> says
+    how many messages the room had by then. Unknown fields are ignored.
   </p>
 `;
 

@@ -208,7 +208,9 @@ Deno.test("SigningKeys verifies by keys of a former SECRET and signs by a new on
     const { accessToken } = await signUp(core, "ada");
     const changed = isolate({ secret: new Uint8Array(32).fill(9) });
     await authenticate(changed, accessToken, CALLER);
+    assert.equal(await changed.accounts.signingKeys.areLocked(), true);
     const { kid } = await changed.accounts.signingKeys.signer();
+    assert.equal(await changed.accounts.signingKeys.areLocked(), false);
     assert.notEqual(kid, (await core.accounts.signingKeys.signer()).kid);
     assert.equal(
       (await changed.accounts.signingKeys.publicSet()).keys.length,
