@@ -73,8 +73,10 @@ export class SigningKeys {
 
   /** Whether there are keys, none of which the secret opens: then it is not the one they were made with. */
   async areLocked(): Promise<boolean> {
-    await this.#readRows();
-    return this.#verifiers.size > 0 && this.#signer === null;
+    // Nothing is remembered of this: the first token to verify must find the rows as they are then.
+    const rows = await this.store.list<SigningKeyRow>(keys.signingKeys());
+    const opened = await this.#newestOpened(rows.map((row) => row.value));
+    return rows.length > 0 && opened === null;
   }
 
   /** The public key of `kid`, or null. A `kid` never seen may be another isolate's new key, so the rows are read. */
