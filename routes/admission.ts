@@ -5,12 +5,11 @@ import { addressKey } from "../kv/address.ts";
 import { Refused } from "../kv/errors.ts";
 import type { Caller, Principal } from "../kv/principal.ts";
 import type { Realtime } from "../realtime/realtime.ts";
-import { bearerToken } from "./guard.ts";
+import { bearerToken, toCaller } from "./guard.ts";
 
 /** Where sockets are opened. */
 export const SOCKET_PATH = "/api/v1/ws";
 
-const AGENT_LENGTH = 200;
 /** 16 bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -73,8 +72,7 @@ export async function admit(
       retryAfterMs,
     });
   }
-  const agent = knock.header("user-agent")?.slice(0, AGENT_LENGTH);
-  const caller: Caller = { address, ...(agent ? { agent } : {}) };
+  const caller = toCaller(address, knock.header("user-agent"));
   const ticket = query.get("ticket");
   if (ticket !== null) {
     return { caller, shown: await redeemTicket(core, ticket, caller) };

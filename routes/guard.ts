@@ -2,6 +2,7 @@
 import type { MiddlewareHandler } from "hono";
 import { authenticate } from "../kv/accounts/verify.ts";
 import { Refused } from "../kv/errors.ts";
+import type { Caller } from "../kv/principal.ts";
 import type { AppDeps, Env } from "./context.ts";
 import { limitAttempts } from "./rates.ts";
 
@@ -9,13 +10,18 @@ const AGENT_LENGTH = 200;
 
 /** Middleware that leaves the caller in `c.var.caller`. */
 export const knowCaller: MiddlewareHandler<Env> = async (c, next) => {
-  const agent = c.req.header("user-agent")?.slice(0, AGENT_LENGTH);
-  c.set("caller", {
-    address: c.env?.incoming?.socket.remoteAddress ?? "unknown",
-    ...(agent ? { agent } : {}),
-  });
+  const address = c.env?.incoming?.socket.remoteAddress ?? "unknown";
+  c.set("caller", toCaller(address, c.req.header("user-agent")));
   await next();
 };
+
+/** Whoever sent a request, before it is known whose it is. */
+export function toCaller(address: string, agent: string | undefined): Caller {
+  return {
+    address,
+    ...(agent ? { agent: agent.slice(0, AGENT_LENGTH) } : {}),
+  };
+}
 
 /**
  * Middleware that leaves the user in `c.var.principal`. Throws `unauthenticated`, `token_expired`,

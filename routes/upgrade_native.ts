@@ -3,11 +3,9 @@ import type { MiddlewareHandler } from "hono";
 import { upgradeWebSocket } from "hono/deno";
 import type { Realtime } from "../realtime/realtime.ts";
 import { attendNative, IDLE_SECONDS } from "../realtime/sockets/native.ts";
-import type { Attend } from "../realtime/sockets/port.ts";
+import { type Attend, SUBPROTOCOL } from "../realtime/sockets/port.ts";
 import { admit, type AllowedOrigins, requireHandshake } from "./admission.ts";
 import type { Env } from "./context.ts";
-
-const SUBPROTOCOL = "kvorum.v1";
 
 /** The handler of the socket's path. Must stand before middleware that sets headers: an upgrade takes none. */
 export function upgradeNative(

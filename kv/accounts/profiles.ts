@@ -1,6 +1,7 @@
 // Profiles: who a user is to others, and the public shapes made of it. Passwords live in a row of their own.
 import type * as z from "zod";
 import { toTimestamp } from "../clock.ts";
+import { notFound } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type { liveUser, me, profileCard, user } from "../shapes.ts";
 import type { Mutation, Row, Store } from "../store.ts";
@@ -93,6 +94,18 @@ export async function readUsers(
   const found = new Map<string, Profile>();
   for (const { value } of rows) if (value) found.set(value.id, value);
   return found;
+}
+
+/** @throws Refused `not_found` where one of them does not exist or is deleted */
+export async function requireUsers(
+  core: { readonly store: Store },
+  users: readonly string[],
+): Promise<void> {
+  const found = await readUsers(core, users);
+  for (const user of users) {
+    const profile = found.get(user);
+    if (profile === undefined || isDeleted(profile)) throw notFound();
+  }
 }
 
 /** A user that rows refer to: users are never taken away, only deleted. */

@@ -152,7 +152,7 @@ export class Draft {
     this.#bytes += entryBytes(clientId);
     sent.set(clientId, message);
     const frame = toMessageFrame(message);
-    this.rows.push({ seq, frame });
+    this.rows.push({ seq, frame, message });
     this.set(keys.message(this.room, seq), frame);
     return message;
   }

@@ -48,7 +48,12 @@ export type StoredEvent = RoomEvent & {
 
 /** A row of the log, in memory: either a created message's frame or another event. */
 export type LogRow =
-  | { readonly seq: number; readonly frame: string }
+  | {
+    readonly seq: number;
+    readonly frame: string;
+    /** What the frame holds, where it was made here: then nobody need parse it. */
+    readonly message?: Message;
+  }
   | { readonly seq: number; readonly event: StoredEvent };
 
 /**

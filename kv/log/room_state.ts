@@ -55,7 +55,7 @@ export class RoomState {
   apply(rows: readonly LogRow[]): void {
     for (const row of rows) {
       if ("frame" in row) {
-        const { sender, clientId } = toMessage(row.frame);
+        const { sender, clientId } = row.message ?? toMessage(row.frame);
         this.#senders.get(sender)?.add(clientId, row.seq);
       } else if (row.event.type === "member.left") {
         this.setMember(row.event.data.user, null);

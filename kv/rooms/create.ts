@@ -1,8 +1,8 @@
 // Making a room: groups and channels anew, a direct room once for each pair of users.
 import * as z from "zod";
-import { readUsers } from "../accounts/profiles.ts";
+import { requireUsers } from "../accounts/profiles.ts";
 import type { Core } from "../core.ts";
-import { notFound, Refused } from "../errors.ts";
+import { Refused } from "../errors.ts";
 import { derivedId, pairOf, randomId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import { LIMITS } from "../limits.ts";
@@ -134,16 +134,4 @@ function announceRoom(core: Core, draft: Draft): void {
     type: "room.created",
     data: toRoom(draft.room, draft.head, generation),
   }));
-}
-
-/** @throws Refused `not_found` where one of them does not exist or is deleted */
-export async function requireUsers(
-  core: Core,
-  users: readonly string[],
-): Promise<void> {
-  const found = await readUsers(core, users);
-  for (const user of users) {
-    const profile = found.get(user);
-    if (profile === undefined || "deleted" in profile) throw notFound();
-  }
 }

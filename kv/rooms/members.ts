@@ -1,5 +1,6 @@
 // The members of a room: who they are, adding and removing them, their roles.
 import * as z from "zod";
+import { requireUsers } from "../accounts/profiles.ts";
 import { parseKeyCursor, toKeyCursor } from "../cursor.ts";
 import { notFound, Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
@@ -20,7 +21,6 @@ import {
   seq,
 } from "../shapes.ts";
 import { readAllowed, requireAccess, requireActor } from "./access.ts";
-import { requireUsers } from "./create.ts";
 import {
   addMember,
   changeRole,
@@ -28,7 +28,7 @@ import {
   requireSpace,
 } from "./membership.ts";
 import { passOn } from "./join.ts";
-import { presentMembers } from "./present.ts";
+import { presentMember, presentMembers } from "./present.ts";
 
 export const listMembers = userOperation({
   name: "member.list",
@@ -77,11 +77,7 @@ export const addToRoom = userOperation({
       requireGrantable(actor.role, role);
       return draft.member(userId) ?? addMember(draft, userId, role, user);
     });
-    const [shown] = await presentMembers(core, [{
-      user: userId,
-      member: added,
-    }]);
-    return shown!;
+    return await presentMember(core, userId, added);
   },
 });
 
@@ -109,11 +105,7 @@ export const changeMember = userOperation({
       }
       return changeRole(draft, userId, target, role, user);
     });
-    const [shown] = await presentMembers(core, [{
-      user: userId,
-      member: changed,
-    }]);
-    return shown!;
+    return await presentMember(core, userId, changed);
   },
 });
 

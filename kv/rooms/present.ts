@@ -25,6 +25,15 @@ export async function presentMembers(
   }));
 }
 
+export async function presentMember(
+  core: Core,
+  user: string,
+  member: Member,
+): Promise<MemberShape> {
+  const [shown] = await presentMembers(core, [{ user, member }]);
+  return shown!;
+}
+
 /** The frames of log rows. A created message's row is its frame already: a run of messages reads nothing. */
 export async function presentRows(
   core: Core,

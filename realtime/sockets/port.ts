@@ -1,5 +1,8 @@
 // What a session knows of a socket, whatever transport is under it; docs/transports.md says what each cannot do.
 
+/** The only subprotocol that is chosen, where it is offered. */
+export const SUBPROTOCOL = "kvorum.v1";
+
 /**
  * Text frames that go together, in order. One packet may be written to many sockets:
  * an adapter keeps its encoding in `wire`, which nobody else touches.

@@ -6,10 +6,14 @@ import type { Duplex } from "node:stream";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { LIMITS } from "../../kv/limits.ts";
 import { frameTexts } from "./frames.ts";
-import type { Attend, Packet, SocketEvents, SocketPort } from "./port.ts";
+import {
+  type Attend,
+  type Packet,
+  type SocketEvents,
+  type SocketPort,
+  SUBPROTOCOL,
+} from "./port.ts";
 import { cut } from "./reason.ts";
-
-const SUBPROTOCOL = "kvorum.v1";
 
 /** How long a peer has to answer a close frame before it is cut off. */
 const CLOSE_MS = 3_000;
