@@ -26,9 +26,19 @@ import { workOffJobs } from "./realtime/jobs.ts";
 import { Realtime } from "./realtime/realtime.ts";
 import { createApp } from "./routes/app.ts";
 import { greeting } from "./routes/documents/first_steps.ts";
+import {
+  isFurtherIsolate,
+  Isolates,
+  runFurtherIsolate,
+} from "./routes/isolates.ts";
 import { hosted, isOnDeploy, listen, type Transport } from "./routes/listen.ts";
 import { logUncaught, onSignal, printLine } from "./routes/process.ts";
-import { type Answering, ListenError, urlOf } from "./routes/serve.ts";
+import {
+  type Answering,
+  ListenError,
+  type Sharing,
+  urlOf,
+} from "./routes/serve.ts";
 import { upgradeNative } from "./routes/upgrade_native.ts";
 
 const SECRET_FILE = "data/secret";
@@ -42,6 +52,7 @@ const STOP_WITHIN_MS = 4_000;
 export interface Running {
   /** Where people reach it, without a slash at the end. */
   readonly url: string;
+  readonly port: number;
   readonly app: Answering;
   readonly core: Core;
   readonly realtime: Realtime;
@@ -59,8 +70,10 @@ async function main(): Promise<Deno.ServeDefaultExport | undefined> {
   const onFile = ON_FILES.get(task);
   // `deno serve` can't be told from `deno run` before it asks, so its task says so.
   if (task === "serve" || isOnDeploy()) return await host();
-  if (onFile) await runOnFile(onFile, file);
-  else await run(Deno.args.includes("--dev") ? "development" : "production");
+  if (onFile) return void await runOnFile(onFile, file);
+  const mode = Deno.args.includes("--dev") ? "development" : "production";
+  if (isFurtherIsolate()) await runFurtherIsolate((port) => beside(mode, port));
+  else await run(mode);
 }
 
 async function runOnFile(
@@ -81,16 +94,42 @@ async function runOnFile(
 
 async function run(mode: Mode) {
   const signalled = new Promise<string>((told) => onSignal(mode, told));
-  const { running, settings, journal } = await boot(mode, "node");
+  const { running, settings, journal } = await boot(mode).catch(giveUp);
   if (mode === "development") console.log(greeting(running.url, settings.kv));
   else journal.info("server.listening", { url: running.url });
   await stopAt(await signalled, running, journal);
   Deno.exit(0);
 }
 
+/** The server, with as many isolates as the settings say. */
+async function boot(mode: Mode) {
+  const { settings, journal } = open(mode);
+  const several = settings.isolates > 1;
+  const first = await start(settings, {
+    journal,
+    ...(several ? { sharing: "first" } : {}),
+  });
+  const others = await Isolates.start(
+    settings.isolates - 1,
+    import.meta.url,
+    first.port,
+    journal,
+  );
+  const stop = async () => {
+    await Promise.all([first.stop(), others.stop()]);
+  };
+  return { running: { ...first, stop }, settings, journal };
+}
+
+/** A further isolate of a server that listens on `port`. */
+async function beside(mode: Mode, port: number): Promise<Running> {
+  const { settings, journal } = open(mode);
+  return await start({ ...settings, port }, { journal, sharing: "further" });
+}
+
 /** Every isolate of `deno serve --parallel` comes here. The process ends with the last of them. */
 async function host(): Promise<Deno.ServeDefaultExport> {
-  const { running, journal } = await boot("production", "hosted");
+  const { running, journal } = await bootHosted().catch(giveUp);
   // At once, for in the same moment the runtime ends all sockets: `bye` must be before.
   onSignal(
     "production",
@@ -106,29 +145,34 @@ async function host(): Promise<Deno.ServeDefaultExport> {
   );
 }
 
-/** Where this fails the process ends, and says why. */
-async function boot(mode: Mode, transport: Transport) {
-  try {
-    const names = listSettings().map(({ name }) => name);
-    const env = names.map((name) => [name, Deno.env.get(name)]);
-    const settings = readSettings(Object.fromEntries(env), mode);
-    const journal = openJournal({
-      level: settings.logLevel,
-      form: mode === "development" ? "human" : "json",
-      clock: systemClock,
-      write: printLine,
-    });
-    logUncaught(journal);
-    const running = await start(settings, { journal, transport });
-    return { running, settings, journal };
-  } catch (error) {
-    const known = error instanceof SettingsError ||
-      error instanceof ListenError;
-    console.error(
-      known ? error.message : `Kvorum could not start. ${failure(error).error}`,
-    );
-    Deno.exit(1);
-  }
+async function bootHosted() {
+  const { settings, journal } = open("production");
+  const running = await start(settings, { journal, transport: "hosted" });
+  return { running, journal };
+}
+
+/** What the environment says, and where faults are told from now on. Throws `SettingsError`. */
+function open(mode: Mode) {
+  const names = listSettings().map(({ name }) => name);
+  const env = names.map((name) => [name, Deno.env.get(name)]);
+  const settings = readSettings(Object.fromEntries(env), mode);
+  const journal = openJournal({
+    level: settings.logLevel,
+    form: mode === "development" ? "human" : "json",
+    clock: systemClock,
+    write: printLine,
+  });
+  logUncaught(journal);
+  return { settings, journal };
+}
+
+/** Ends the process where it could not start, and says why. */
+function giveUp(error: unknown): never {
+  const known = error instanceof SettingsError || error instanceof ListenError;
+  console.error(
+    known ? error.message : `Kvorum could not start. ${failure(error).error}`,
+  );
+  Deno.exit(1);
 }
 
 async function stopAt(signal: string, running: Running, journal: Journal) {
@@ -141,6 +185,7 @@ async function stopAt(signal: string, running: Running, journal: Journal) {
 interface Parts {
   readonly journal: Journal;
   readonly transport?: Transport;
+  readonly sharing?: Sharing;
   readonly clock?: Clock;
   readonly store?: Store;
   readonly passwords?: PasswordSettings;
@@ -149,7 +194,8 @@ interface Parts {
 /** Opens what the server consists of, from the bottom up; `stop` closes it from the top down. */
 export async function start(
   settings: Settings,
-  { journal, transport = "node", clock = systemClock, ...parts }: Parts,
+  { journal, transport = "node", sharing, clock = systemClock, ...parts }:
+    Parts,
 ): Promise<Running> {
   const secret = settings.secret ?? await keepSecret(SECRET_FILE);
   if (settings.kv.startsWith("data/")) {
@@ -176,7 +222,7 @@ export async function start(
         audience: "kvorum",
         accessTokenSeconds: settings.accessTokenSeconds,
         refreshTokenSeconds: settings.refreshTokenSeconds,
-        passwords: parts.passwords ?? { cores: navigator.hardwareConcurrency },
+        passwords: parts.passwords ?? { cores: ownCores(settings) },
         provider: settings.identityProvider &&
           { ...settings.identityProvider, fetch, report },
       }),
@@ -206,9 +252,13 @@ export async function start(
       ready,
       sockets,
     });
-    const serving = await listen(transport, app, realtime, settings);
+    const serving = await listen(transport, app, realtime, {
+      ...settings,
+      sharing,
+    });
     return {
       url: publicUrl ?? urlOf(host, serving.port),
+      port: serving.port,
       app,
       core,
       realtime,
@@ -225,6 +275,11 @@ export async function start(
     store.close();
     throw error;
   }
+}
+
+/** How many passwords may be hashed at once: the isolates share the machine. */
+function ownCores({ isolates }: Settings): number {
+  return Math.max(1, Math.floor(navigator.hardwareConcurrency / isolates));
 }
 
 /** Opens a database that several isolates share: on Deno Deploy, unless told otherwise, the one that is attached. */

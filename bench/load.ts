@@ -10,6 +10,7 @@ const { values } = parseArgs({
     senders: { type: "string", default: "200" },
     seconds: { type: "string", default: "5" },
     runs: { type: "string", default: "5" },
+    isolates: { type: "string", default: "1" },
     bytes: { type: "string", default: "200" },
   },
 });
@@ -36,7 +37,7 @@ try {
     secret,
     senders,
   );
-  const server = await startServer(folder, secret);
+  const server = await startServer(folder, secret, Number(values.isolates));
   const url = `${server.url.replace("http", "ws")}/api/v1/ws`;
   const open = await Promise.all(
     tokens.map((token, i) => Sender.open(url, token, room, text, `s${i}`)),

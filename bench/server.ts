@@ -15,6 +15,7 @@ const TICKS_PER_SECOND = 100;
 export async function startServer(
   folder: string,
   secret: Uint8Array,
+  isolates = 1,
 ): Promise<ServerUnderLoad> {
   const config = new URL("deno.json", ROOT).pathname;
   const { tasks } = JSON.parse(await Deno.readTextFile(config));
@@ -25,7 +26,9 @@ export async function startServer(
     args: [
       "run",
       `--config=${config}`,
-      ...flags,
+      ...flags.map((flag) =>
+        flag.replace(/,(?=main|routes|realtime|kv)/g, `,${ROOT.pathname}`)
+      ),
       new URL("main.ts", ROOT).pathname,
     ],
     cwd: folder,
@@ -33,6 +36,7 @@ export async function startServer(
       PORT: "0",
       HOST: "127.0.0.1",
       SECRET: secret.toBase64(),
+      ISOLATES: String(isolates),
       RATE_SCALE: "0",
       ACCESS_TOKEN_SECONDS: "3600",
     },

@@ -26,6 +26,8 @@ export interface Settings {
   readonly host: string;
   /** A path under `data/`, `:memory:`, or a denokv URL. */
   readonly kv: string;
+  /** How many isolates of the process serve. */
+  readonly isolates: number;
   /** At least 32 random bytes; null only in development, where one is made and kept. */
   readonly secret: Uint8Array<ArrayBuffer> | null;
   /** Origin people use, e.g. `https://chat.example.com`; null means wherever the server listens. */
@@ -97,6 +99,10 @@ const environment = z.object({
   DENO_KV_ACCESS_TOKEN: z.string().optional().meta({
     description: "The denokv server's access token, needed when `KV` is a URL.",
     shown: "",
+  }),
+  ISOLATES: whole(1, 64).prefault("1").meta({
+    description:
+      "How many isolates of the process serve, each with sockets of its own; see [several isolates](docs/isolates.md).",
   }),
   SECRET: z.string().transform((text, context) => {
     const { secret, fault } = parseSecret(text);
@@ -194,6 +200,11 @@ export function readSettings(env: Environment, mode: Mode): Settings {
       "DENO_KV_ACCESS_TOKEN is not set: KV is a URL, so set it to that server's access token.",
     );
   }
+  if (given.KV === ":memory:" && (parsed.data?.ISOLATES ?? 1) > 1) {
+    lines.push(
+      "KV is :memory:, which isolates can't share: set ISOLATES to 1, or KV to a path.",
+    );
+  }
   const missing = PROVIDER.filter((name) => given[name] === undefined);
   if (missing.length < PROVIDER.length) {
     lines.push(
@@ -213,6 +224,7 @@ export function readSettings(env: Environment, mode: Mode): Settings {
     port: values.PORT,
     host: values.HOST ?? (mode === "development" ? "127.0.0.1" : "0.0.0.0"),
     kv: values.KV,
+    isolates: values.ISOLATES,
     secret: values.SECRET ?? null,
     publicUrl: values.PUBLIC_URL ?? null,
     origins: values.ORIGINS ?? [],

@@ -1,7 +1,13 @@
 // Who listens: this program by node:http with npm ws, or by Deno with its own sockets, or whoever has started it.
 import type { Realtime } from "../realtime/realtime.ts";
 import type { AllowedOrigins } from "./admission.ts";
-import { type Answering, serve, type Serving, urlOf } from "./serve.ts";
+import {
+  type Answering,
+  serve,
+  type Serving,
+  type Sharing,
+  urlOf,
+} from "./serve.ts";
 import { answerNative, serveNative } from "./serve_native.ts";
 import { upgrade } from "./upgrade.ts";
 
@@ -11,6 +17,7 @@ export type Transport = "node" | "native" | "hosted";
 export interface ListenSettings extends AllowedOrigins {
   readonly host: string;
   readonly port: number;
+  readonly sharing?: Sharing | undefined;
 }
 
 /** Resolves once connections are taken. Throws `ListenError`. */

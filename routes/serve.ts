@@ -1,7 +1,7 @@
 // Listening: the app under node:http, upgrades handed to whoever makes sockets of them, and an end that comes.
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage, Server } from "node:http";
-import type { Socket } from "node:net";
+import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import type { Env } from "./context.ts";
@@ -12,10 +12,14 @@ export interface Answering {
   fetch(request: Request, env: Env["Bindings"]): Response | Promise<Response>;
 }
 
+/** Several isolates of this process listen on one port: this is the first of them, or a further one. */
+export type Sharing = "first" | "further";
+
 export interface ServeOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  readonly sharing?: Sharing | undefined;
   /** Given every request that asks for an upgrade; without it they are answered 501 and closed. */
   readonly onUpgrade?: (
     request: IncomingMessage,
@@ -51,7 +55,7 @@ const REQUEST_MS = 60_000;
 /** Resolves once connections are taken. Throws {@link ListenError}. */
 export async function serve(
   app: Answering,
-  { host, port, onUpgrade = refuseUpgrade }: ServeOptions,
+  { host, port, sharing, onUpgrade = refuseUpgrade }: ServeOptions,
 ): Promise<Serving> {
   const untaken = new Untaken();
   // Without a certificate the adapter makes a plain server, which its type does not tell.
@@ -78,18 +82,31 @@ export async function serve(
     connection.once("close", () => connections.delete(connection));
   });
 
-  await listen(server, host, port);
+  // A port that may be shared is shared with whoever has it: first see that nobody has.
+  if (sharing === "first" && port !== 0) await requireFree(host, port);
+  await listen(server, host, port, sharing !== undefined);
   return {
     port: (server.address() as { port: number }).port,
     close: (graceMs) => close(server, connections, graceMs),
   };
 }
 
-async function listen(server: Server, host: string, port: number) {
+async function requireFree(host: string, port: number) {
+  const probe = createServer();
+  await listen(probe, host, port, false);
+  await new Promise((resolve) => probe.close(resolve));
+}
+
+async function listen(
+  server: Server | NetServer,
+  host: string,
+  port: number,
+  reusePort: boolean,
+) {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, host, resolve);
+      server.listen({ port, host, reusePort }, resolve);
     });
   } catch (error) {
     throw new ListenError(whyNot(error, host, port), error);

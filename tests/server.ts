@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { listSettings } from "../kv/settings.ts";
 
 const ROOT = new URL("../", import.meta.url);
+const MAIN = new URL("main.ts", ROOT).pathname;
 /** Far more than any start or end takes, so that a test which hangs says so. */
 const PATIENCE_MS = 60_000;
 
@@ -117,7 +118,7 @@ function spawn(
       ...command,
       `--config=${configFile(folder, config)}`,
       ...permissions,
-      new URL("main.ts", ROOT).pathname,
+      MAIN,
       ...args,
     ],
     cwd: folder,
@@ -150,7 +151,10 @@ export function permissionsOf(task: string): string[] {
     /--(?:allow-\S+|no-prompt)/g,
   );
   assert.ok(flags.length > 0);
-  return flags;
+  // Which a task, unlike a test, runs where it lies.
+  return flags.map((flag) =>
+    flag.replace(/,(?=main|routes|realtime|kv)/g, `,${ROOT.pathname}`)
+  );
 }
 
 /** All that comes, and at each piece what came so far. */

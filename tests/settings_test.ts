@@ -32,6 +32,7 @@ Deno.test("readSettings() needs nothing in development", () => {
     port: 8000,
     host: "127.0.0.1",
     kv: "data/kvorum.db",
+    isolates: 1,
     secret: null,
     publicUrl: null,
     origins: [],
@@ -49,6 +50,7 @@ Deno.test("readSettings() takes what is set", () => {
     HOST: "::1",
     KV: "https://kv.example.com/",
     DENO_KV_ACCESS_TOKEN: "a token of denokv",
+    ISOLATES: "4",
     SECRET: STRONG.toBase64(),
     PUBLIC_URL: "https://chat.example.com/",
     ORIGINS: "https://a.example.com, http://localhost:3000",
@@ -66,6 +68,7 @@ Deno.test("readSettings() takes what is set", () => {
     port: 80,
     host: "::1",
     kv: "https://kv.example.com/",
+    isolates: 4,
     secret: STRONG,
     publicUrl: "https://chat.example.com",
     origins: ["https://a.example.com", "http://localhost:3000"],
@@ -97,7 +100,16 @@ Deno.test("readSettings() takes an empty variable for an unset one", () => {
   );
 });
 
+Deno.test("readSettings() refuses a database in memory for several isolates", () => {
+  const env = { KV: ":memory:", ISOLATES: "2" };
+  assert.deepEqual(linesOf(env), [
+    "KV is :memory:, which isolates can't share: set ISOLATES to 1, or KV to a path.",
+  ]);
+  assert.deepEqual(linesOf({ ...env, ISOLATES: "1" }), []);
+});
+
 const WRONG: Record<string, readonly string[]> = {
+  ISOLATES: ["0", "65", "two"],
   PORT: ["http", "-1", "65536", "80.5", "8000 or so", "1e3"],
   HOST: ["two words", "http://localhost"],
   KV: [

@@ -1,6 +1,7 @@
 // Starting and ending as people do it: main.ts as a process, by its output, its answers and its exit code.
 import assert from "node:assert/strict";
 import { listSettings } from "../kv/settings.ts";
+import { Client } from "./protocol/client.ts";
 import { permissionsOf, startServer } from "./server.ts";
 
 const STRONG = crypto.getRandomValues(new Uint8Array(32)).toBase64();
@@ -112,10 +113,56 @@ Deno.test("a port that is taken is told in one line", () =>
     );
   }));
 
+Deno.test("with ISOLATES the process serves from several, and ends with all their sockets told goodbye", () =>
+  inFolder(async (folder) => {
+    const env = { SECRET: STRONG, HOST: "127.0.0.1", ISOLATES: "3" };
+    const server = startServer(folder, "production", env);
+    const url = await server.url;
+    // The kernel deals connections out: with so many of them each isolate has some.
+    const clients: Client[] = [];
+    for (let count = 0; count < 24; count++) {
+      const client = new Client(`${url.replace("http", "ws")}/api/v1/ws`);
+      await client.opened;
+      clients.push(client);
+    }
+    server.kill("SIGINT");
+    for (const client of clients) {
+      assert.equal((await client.closed).code, 4001);
+    }
+    const { code, stdout, stderr } = await server.ended;
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    assert.deepEqual(
+      stdout.trim().split("\n").map((line) => JSON.parse(line).event),
+      ["server.listening", "server.stopped"],
+    );
+  }));
+
+Deno.test("several isolates take no port that somebody has, though he would share it", () =>
+  inFolder(async (folder) => {
+    const env = { SECRET: STRONG, HOST: "127.0.0.1", ISOLATES: "2" };
+    const first = startServer(folder, "production", env);
+    const { port } = new URL(await first.url);
+    const second = startServer(folder, "production", {
+      ...env,
+      PORT: port,
+      KV: "data/other.db",
+    });
+    const { code, stderr } = await second.ended;
+    first.kill("SIGINT");
+    await first.ended;
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^Port ${port} on 127.0.0.1 is taken: `));
+  }));
+
 Deno.test("the tasks that start a server may read every setting, and may do the same", () => {
   const permissions = permissionsOf("start");
   assert.deepEqual(permissionsOf("dev"), permissions);
-  assert.deepEqual(permissionsOf("serve"), permissions);
+  // Isolates of one's own are workers, which read the program; those of `deno serve` are the runtime's.
+  const isolates = /,\S*main\.ts,\S*routes,\S*realtime,\S*kv$/;
+  assert.deepEqual(
+    permissionsOf("serve"),
+    permissions.map((flag) => flag.replace(isolates, "")),
+  );
   const readable = permissions.find((flag) => flag.startsWith("--allow-env="))
     ?.split("=")[1]?.split(",") ?? [];
   for (const { name } of listSettings()) {

@@ -16,10 +16,15 @@ const SURELY_REMEMBERED = 200;
 /** How many messages are acknowledged between two kills, at least and at most. */
 const BETWEEN_KILLS = [50, 400] as const;
 
-Deno.test("kill -9 in mid-load, twenty times: no acknowledged message is lost, doubled or out of order", async () => {
+for (const isolates of [1, 2]) {
+  Deno.test(`kill -9 in mid-load, twenty times, ${isolates} isolates: no acknowledged message is lost, doubled or out of order`, () =>
+    killTwentyTimes(isolates));
+}
+
+async function killTwentyTimes(isolates: number): Promise<void> {
   const random = openRandom("kill");
   const folder = await Deno.makeTempDir();
-  const servers = new Lives(folder);
+  const servers = new Lives(folder, isolates);
   try {
     await servers.startAfresh();
     const url = await servers.url;
@@ -87,7 +92,7 @@ Deno.test("kill -9 in mid-load, twenty times: no acknowledged message is lost, d
     await servers.end();
     await Deno.remove(folder, { recursive: true });
   }
-});
+}
 
 /** One server after the other on the same data. */
 class Lives {
@@ -95,7 +100,10 @@ class Lives {
   #server: ServerProcess | null = null;
   #url: Promise<string> | null = null;
 
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly folder: string,
+    private readonly isolates: number,
+  ) {}
 
   /** Of the server that runs or is starting. */
   get url(): Promise<string> {
@@ -119,7 +127,10 @@ class Lives {
 
   async #start(): Promise<string> {
     const startedAt = performance.now();
-    const server = startServer(this.folder, "development", { RATE_SCALE: "0" });
+    const server = startServer(this.folder, "development", {
+      RATE_SCALE: "0",
+      ISOLATES: String(this.isolates),
+    });
     this.#server = server;
     void server.ended.then((end) => {
       if (this.#server === server) this.#fail(`ended by itself: ${end.stderr}`);

@@ -41,7 +41,7 @@ export function pickWeighted<T extends string>(
 }
 
 /** Mulberry32. */
-function seeded(seed: number): Random {
+export function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

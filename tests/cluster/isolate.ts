@@ -1,0 +1,72 @@
+// One isolate of a cluster under test: the server as main.ts starts it, in a worker, with a thread that can be frozen.
+import type { Fields } from "../../kv/journal.ts";
+import { readSettings } from "../../kv/settings.ts";
+import { openStore } from "../../kv/store.ts";
+import { type Running, start } from "../../main.ts";
+import { COST } from "../accounts/world.ts";
+import { seeded } from "../protocol/random.ts";
+import { unsteady } from "../protocol/unsteady_store.ts";
+
+export interface StartOrder {
+  readonly what: "start";
+  /** A file that all isolates share. */
+  readonly database: string;
+  readonly secret: string;
+  readonly transport: "node" | "native";
+  /** Where given, the store answers late now and then. */
+  readonly seed: number | null;
+}
+
+export interface FreezeOrder {
+  readonly what: "freeze";
+  /** The thread stands still until the number in it is 1. */
+  readonly gate: SharedArrayBuffer;
+}
+
+export type Order = StartOrder | FreezeOrder | { readonly what: "stop" };
+
+/** Where it listens; or, at its end, the faults that it logged. */
+export type Report =
+  | { readonly url: string }
+  | { readonly faults: readonly string[] };
+
+const scope = globalThis as unknown as {
+  onmessage(event: MessageEvent<Order>): void;
+  postMessage(report: Report): void;
+};
+
+let running: Running | null = null;
+const faults: string[] = [];
+
+scope.onmessage = async ({ data: order }) => {
+  switch (order.what) {
+    case "start":
+      running = await open(order);
+      return scope.postMessage({ url: running.url });
+    case "freeze":
+      Atomics.wait(new Int32Array(order.gate), 0, 0);
+      return;
+    case "stop":
+      await running?.stop();
+      return scope.postMessage({ faults });
+  }
+};
+
+async function open(
+  { database, secret, transport, seed }: StartOrder,
+): Promise<Running> {
+  const settings = readSettings(
+    { PORT: "0", RATE_SCALE: "0", SECRET: secret, KV: ":memory:" },
+    "development",
+  );
+  const store = await openStore(database);
+  const note = (event: string, fields?: Fields) =>
+    faults.push(`${event} ${JSON.stringify(fields)}`);
+  const quiet = () => {};
+  return await start(settings, {
+    journal: { debug: quiet, info: quiet, warn: note, error: note },
+    transport,
+    passwords: { cores: 1, cost: COST },
+    store: seed === null ? store : unsteady(store, seeded(seed)),
+  });
+}
