@@ -223,6 +223,7 @@ export async function start(
         accessTokenSeconds: settings.accessTokenSeconds,
         refreshTokenSeconds: settings.refreshTokenSeconds,
         passwords: parts.passwords ?? { cores: ownCores(settings) },
+        signup: settings.signup,
         provider: settings.identityProvider &&
           { ...settings.identityProvider, fetch, report },
       }),

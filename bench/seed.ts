@@ -1,6 +1,6 @@
 // Accounts and a room for a load run, made through the store before the server starts: hashing passwords would dominate.
 import { Accounts } from "../kv/accounts/accounts.ts";
-import { register } from "../kv/accounts/register.ts";
+import { register } from "../kv/rooms/register.ts";
 import { authenticate } from "../kv/accounts/verify.ts";
 import { systemClock } from "../kv/clock.ts";
 import type { Core } from "../kv/core.ts";

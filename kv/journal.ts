@@ -58,9 +58,9 @@ interface Entry {
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const VALUE_LENGTH = 2000;
 
-// Tokens inside other texts: a JWT, a bearer header, a query that carries a ticket.
+// Secrets inside other texts: a JWT, a bearer header, a query that carries a ticket, a path with an invite's code.
 const SECRETS =
-  /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer +\S+|\b(?:ticket|token)=[^&\s"]+/gi;
+  /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer +\S+|\b(?:ticket|token)=[^&\s"]+|(?<=\/invites\/)[^/?\s"]+/gi;
 
 /** A journal that writes lines of JSON, or short ones for people. */
 export function openJournal(options: JournalOptions): Journal {

@@ -28,6 +28,9 @@ export const keys = {
   /** `Member`. */
   member: (room: string, user: string): Key => ["r", room, "u", user],
   members: (room: string): Key => ["r", room, "u"],
+  /** `Invite`. */
+  invite: (room: string, code: string): Key => ["r", room, "i", code],
+  invites: (room: string): Key => ["r", room, "i"],
 
   // What a user owns.
   /** `Membership`: that the user is in the room. */
@@ -53,6 +56,8 @@ export const keys = {
   /** Channels by folded name. */
   channel: (folded: string, room: string): Key => ["public", folded, room],
   channels: (): Key => ["public"],
+  /** The room of an invite. */
+  invited: (code: string): Key => ["invite", code],
 
   /** Who somebody of the identity provider's is here; stays when the user is deleted. */
   identity: (issuer: string, subject: string): Key => [

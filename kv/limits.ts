@@ -23,6 +23,13 @@ export const LIMITS = {
   socketsPerUser: 100,
   pageItems: 100,
 
+  /** Those that are good; as many that are not are remembered. */
+  invitesPerRoom: 100,
+  inviteUses: 10_000,
+  /** Where nothing else is said. */
+  inviteSeconds: 7 * 24 * 60 * 60,
+  inviteLongestSeconds: 365 * 24 * 60 * 60,
+
   /** Rooms listed by one `hello` or `resume`. */
   roomsPerHello: 200,
   commandsInFlight: 64,

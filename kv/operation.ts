@@ -1,6 +1,7 @@
 // What an operation is: one value that REST, sockets, the documents and the parity test all read.
 import type * as z from "zod";
 import type { Core } from "./core.ts";
+import type { RefusalCode } from "./errors.ts";
 import type { Caller, Principal } from "./principal.ts";
 
 interface Described<
@@ -14,6 +15,8 @@ interface Described<
   readonly summary: string;
   readonly input: Input;
   readonly output: Output;
+  /** What it may be refused with besides what any such operation may; for the documents. */
+  readonly refusals?: readonly RefusalCode[];
 }
 
 /** Anybody may ask; the operation itself decides. REST only: a socket always belongs to somebody. */

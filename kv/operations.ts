@@ -1,7 +1,6 @@
 // Everything Kvorum can be asked to do. REST, sockets, documents and the parity test all read this table.
 import { deleteMe } from "./accounts/deletion.ts";
 import { logIn } from "./accounts/login.ts";
-import { register } from "./accounts/register.ts";
 import { searchUsers } from "./accounts/search.ts";
 import {
   endAllSessions,
@@ -18,10 +17,12 @@ import { getMessage, readHistory } from "./messages/history.ts";
 import { sendMessage } from "./messages/send.ts";
 import type { Operation } from "./operation.ts";
 import { markRead } from "./receipts/read.ts";
+import { acceptInvite } from "./rooms/accept.ts";
 import { changeRoom, getRoom } from "./rooms/change.ts";
 import { listChannels } from "./rooms/channels.ts";
 import { createRoom } from "./rooms/create.ts";
 import { deleteRoom } from "./rooms/deletion.ts";
+import { createInvite, listInvites, revokeInvite } from "./rooms/invites.ts";
 import { joinRoom, leaveRoom } from "./rooms/join.ts";
 import {
   addToRoom,
@@ -30,6 +31,7 @@ import {
   removeFromRoom,
 } from "./rooms/members.ts";
 import { listRooms } from "./rooms/list.ts";
+import { register } from "./rooms/register.ts";
 
 export const OPERATIONS: readonly Operation[] = [
   register,
@@ -61,6 +63,11 @@ export const OPERATIONS: readonly Operation[] = [
   addToRoom,
   changeMember,
   removeFromRoom,
+
+  listInvites,
+  createInvite,
+  revokeInvite,
+  acceptInvite,
 
   sendMessage,
   getMessage,

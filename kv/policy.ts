@@ -37,6 +37,7 @@ export const POLICY = {
   "member.add": notDirect(WRITERS),
   "member.remove": notDirect(STAFF),
   "member.change": notDirect(STAFF),
+  "invite.manage": notDirect(STAFF),
   "message.read": { direct: INSIDE, group: INSIDE, channel: ALL },
   "message.send": everywhere(WRITERS),
   "message.edit": everywhere(WRITERS),

@@ -35,9 +35,20 @@ export const RATES = {
   signInsByName: { count: 10, perMs: MINUTE, burst: 20 },
   /** New accounts, by address. */
   registrations: { count: 20, perMs: MINUTE, burst: 60 },
+  /** Invites made and tried, by user. */
+  invites: { count: 20, perMs: MINUTE, burst: 60 },
 } as const satisfies Record<string, Rate>;
 
 export type RateKind = keyof typeof RATES;
+
+/** What a user's operations are counted as, besides a request or a command. */
+export const BY_USER: Readonly<Record<string, RateKind>> = {
+  "message.send": "messages",
+  "message.edit": "messages",
+  "message.delete": "messages",
+  "invite.create": "invites",
+  "invite.accept": "invites",
+};
 
 /** Keys that are remembered per kind, twice at most; the longest unused are forgotten first. */
 const KEYS = 50_000;

@@ -38,6 +38,8 @@ export interface Settings {
   readonly accessTokenSeconds: number;
   /** How long a session lasts without being refreshed. */
   readonly refreshTokenSeconds: number;
+  /** Who may register. */
+  readonly signup: Signup;
   /** Whose tokens are accepted besides our own; null is nobody's. */
   readonly identityProvider: IdentityProviderSettings | null;
   /** Multiplies every rate limit; 0 is no limit. */
@@ -55,6 +57,9 @@ export interface IdentityProviderSettings {
   /** Where it publishes its keys. */
   readonly jwksUrl: string;
 }
+
+/** Who may register: everybody, who has an invite, nobody. Those of the identity provider always come in. */
+export type Signup = "open" | "invite" | "closed";
 
 /** From which level on events are logged. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -130,6 +135,13 @@ const environment = z.object({
   }),
   REFRESH_TOKEN_SECONDS: whole(1, YEAR_SECONDS).prefault("2592000").meta({
     description: "How long a session lasts without being refreshed.",
+  }),
+  SIGNUP: z.enum(
+    ["open", "invite", "closed"],
+    "must be open, invite or closed",
+  ).prefault("open").meta({
+    description:
+      "Who may register: everybody (`open`), who has an invite to a room (`invite`), nobody (`closed`).",
   }),
   ISSUER: z.string().refine(isPlainUrl, "must be an http(s) URL").optional()
     .meta({
@@ -233,6 +245,7 @@ export function readSettings(env: Environment, mode: Mode): Settings {
     identityProvider: issuer && audience && jwksUrl
       ? { issuer, audience, jwksUrl }
       : null,
+    signup: values.SIGNUP,
     rateScale: values.RATE_SCALE,
     logLevel: values.LOG_LEVEL,
   };

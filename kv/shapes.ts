@@ -116,6 +116,21 @@ export const member = z.object({ user: profileCard, role, joinedAt: timestamp })
   .meta({ id: "Member" });
 export type MemberShape = z.infer<typeof member>;
 
+/** Looser than the codes that are made: one that was mistyped is unknown, not invalid. */
+export const inviteCode = z.string().regex(
+  /^[A-Za-z0-9_-]{1,64}$/,
+  "must be an invite's code",
+);
+export const invitedRole = role.exclude(["owner"]);
+export const invite = z.object({
+  code: inviteCode,
+  role: invitedRole.describe("What one becomes by it"),
+  by: id.describe("Who made it: it is good while they may make it"),
+  usesLeft: z.int().min(1).nullable().describe("Null: as many as like"),
+  expiresAt: timestamp,
+}).meta({ id: "Invite" });
+export type InviteShape = z.infer<typeof invite>;
+
 export const sent = z.object({
   messageId: id,
   seq,

@@ -1,6 +1,5 @@
 // Signing up and in, and what one is signed in with.
 import { logIn } from "../kv/accounts/login.ts";
-import { register } from "../kv/accounts/register.ts";
 import {
   endAllSessions,
   endOwnSession,
@@ -10,6 +9,7 @@ import {
   refresh,
 } from "../kv/accounts/session_operations.ts";
 import { createTicket } from "../kv/accounts/tickets.ts";
+import { register } from "../kv/rooms/register.ts";
 import { type Route, route } from "./route.ts";
 
 export const AUTH: readonly Route[] = [

@@ -4,18 +4,13 @@ import { addressKey } from "../kv/address.ts";
 import { Refused } from "../kv/errors.ts";
 import type { Operation } from "../kv/operation.ts";
 import type { Caller } from "../kv/principal.ts";
-import type { RateKind, RateLimits } from "../kv/rates.ts";
+import { BY_USER, type RateKind, type RateLimits } from "../kv/rates.ts";
 import type { AppDeps, Env } from "./context.ts";
 
 /** What operations are counted as, besides a request. */
 const BY_ADDRESS: Readonly<Record<string, RateKind>> = {
   "account.login": "signIns",
   "account.register": "registrations",
-};
-const BY_USER: Readonly<Record<string, RateKind>> = {
-  "message.send": "messages",
-  "message.edit": "messages",
-  "message.delete": "messages",
 };
 
 /** Names tried are as long as somebody likes, keys are not. */

@@ -1,5 +1,6 @@
 // Every route under /api/v1, resource by resource.
 import { AUTH } from "./auth.ts";
+import { INVITES } from "./invites.ts";
 import { MEMBERS } from "./members.ts";
 import { MESSAGES } from "./messages.ts";
 import { RECEIPTS } from "./receipts.ts";
@@ -12,6 +13,7 @@ export const ROUTES: readonly Route[] = [
   ...USERS,
   ...ROOMS,
   ...MEMBERS,
+  ...INVITES,
   ...MESSAGES,
   ...RECEIPTS,
 ];

@@ -122,6 +122,9 @@ Deno.test("openJournal() hides tokens inside other texts, even in long ones", ()
       `bad token ${JWT}`,
       "Authorization: Bearer abc.def",
       "GET /api/v1/ws?ticket=abc.def&x=1",
+      "GET /api/v1/invites/abc.def/accept",
+      "DELETE /api/v1/rooms/r1/invites/abc%20def?x=1",
+      'at "http://chat.example.com/api/v1/invites/abc"',
       `${"x".repeat(1980)} ${JWT}`,
     ]
   ) {

@@ -38,6 +38,7 @@ Deno.test("readSettings() needs nothing in development", () => {
     origins: [],
     accessTokenSeconds: 900,
     refreshTokenSeconds: 30 * 24 * 60 * 60,
+    signup: "open",
     identityProvider: null,
     rateScale: 1,
     logLevel: "info",
@@ -56,6 +57,7 @@ Deno.test("readSettings() takes what is set", () => {
     ORIGINS: "https://a.example.com, http://localhost:3000",
     ACCESS_TOKEN_SECONDS: "60",
     REFRESH_TOKEN_SECONDS: "3600",
+    SIGNUP: "invite",
     ISSUER: "https://id.example.com/",
     AUDIENCE: "chat",
     JWKS_URL: "https://id.example.com/jwks?v=2",
@@ -74,6 +76,7 @@ Deno.test("readSettings() takes what is set", () => {
     origins: ["https://a.example.com", "http://localhost:3000"],
     accessTokenSeconds: 60,
     refreshTokenSeconds: 3600,
+    signup: "invite",
     identityProvider: {
       // To the letter: a token's issuer is compared, not visited.
       issuer: "https://id.example.com/",
@@ -128,6 +131,7 @@ const WRONG: Record<string, readonly string[]> = {
   ORIGINS: ["*", "https://a.example.com,,", "a.example.com,b.example.com"],
   ACCESS_TOKEN_SECONDS: ["0", "forever", "86401"],
   REFRESH_TOKEN_SECONDS: ["0", "31536001"],
+  SIGNUP: ["Open", "yes"],
   RATE_SCALE: ["-1", "none", "Infinity"],
   LOG_LEVEL: ["INFO", "trace"],
 };

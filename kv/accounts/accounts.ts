@@ -1,5 +1,6 @@
 // What the accounts context keeps in memory, built once from the settings.
 import type { Clock } from "../clock.ts";
+import type { Signup } from "../settings.ts";
 import type { Store } from "../store.ts";
 import { AccessTokens } from "./access_tokens.ts";
 import { Passwords, type PasswordSettings } from "./passwords.ts";
@@ -18,6 +19,8 @@ export interface AccountsSettings {
   readonly accessTokenSeconds: number;
   readonly refreshTokenSeconds: number;
   readonly passwords: PasswordSettings;
+  /** Who may register; absent is everybody. */
+  readonly signup?: Signup;
   /** Whose tokens are accepted besides our own; absent or null is nobody's. */
   readonly provider?: ProviderSettings | null;
   /** How long a signing key signs; 30 days. */
@@ -35,6 +38,7 @@ export class Accounts {
   readonly sessions: SessionCache;
   /** How long a session lasts without being refreshed. */
   readonly sessionMs: number;
+  readonly signup: Signup;
 
   constructor(settings: AccountsSettings) {
     const { store, clock, secret } = settings;
@@ -56,6 +60,7 @@ export class Accounts {
       : null;
     this.refreshTokens = new RefreshTokens(secret);
     this.sessions = new SessionCache(store, clock);
+    this.signup = settings.signup ?? "open";
     this.sessionMs = settings.refreshTokenSeconds * 1000;
   }
 }

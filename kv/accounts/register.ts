@@ -1,16 +1,21 @@
-// Becoming a user.
+// What becoming a user writes: names that nobody else has, a profile, a password, a first session.
 import * as z from "zod";
 import type { Core } from "../core.ts";
 import { Refused } from "../errors.ts";
 import { randomId } from "../ids.ts";
 import { keys } from "../keys.ts";
-import { publicOperation } from "../operation.ts";
+import type { Caller } from "../principal.ts";
 import { displayName, email, newPassword, username } from "../shapes.ts";
+import type { Commit, Key } from "../store.ts";
 import { foldAscii } from "./names.ts";
+import type { PasswordRecord } from "./passwords.ts";
 import { type LiveProfile, moveSearchNames } from "./profiles.ts";
-import { lastStarted, newSession, writeSession } from "./sessions.ts";
-import { AGAIN, settle } from "./settle.ts";
-import { signedIn, signIn } from "./sign_in.ts";
+import {
+  lastStarted,
+  newSession,
+  type Session,
+  writeSession,
+} from "./sessions.ts";
 
 /** The row of a username or an e-mail address. */
 export interface NameRow {
@@ -18,68 +23,81 @@ export interface NameRow {
   readonly user: string;
 }
 
-export const register = publicOperation({
-  name: "account.register",
-  summary: "Become a user and sign in",
-  input: z.object({
-    username,
-    password: newPassword,
-    displayName: displayName.optional(),
-    email: email.optional(),
-  }),
-  output: signedIn,
-  async run(core, input, caller) {
-    const profile: LiveProfile = {
-      v: 1,
-      id: randomId(),
-      username: input.username,
-      displayName: input.displayName ?? input.username,
-      ...(input.email === undefined ? {} : { email: foldAscii(input.email) }),
-      createdAt: core.clock.now(),
-    };
-    // Before the costly hash: that a name is taken is no secret here.
-    await claimNames(core, profile);
-    const password = await core.accounts.passwords.hash(input.password);
-    const session = newSession(core, profile.id, caller);
-
-    await settle(core.clock, async () => {
-      const names = await claimNames(core, profile);
-      if (names === "ours") return true;
-      const outcome = await core.store.commit({
-        checks: names.map((key) => ({ key, version: null })),
-        mutations: [
-          ...names.map((key) => ({ key, value: ownedBy(profile.id) })),
-          { key: keys.profile(profile.id), value: profile },
-          { key: keys.password(profile.id), value: password },
-          ...moveSearchNames(null, profile),
-          ...writeSession(core.clock, session),
-          lastStarted(profile.id, session.id),
-        ],
-      });
-      return outcome.kind === "stored" ? true : AGAIN;
-    });
-    return await signIn(core, profile, session);
-  },
+export const registration = z.object({
+  username,
+  password: newPassword,
+  displayName: displayName.optional(),
+  email: email.optional(),
 });
+type Registration = z.output<typeof registration>;
+
+/** Somebody who is to be a user: all that is written, made before the first try. */
+export interface Newcomer {
+  readonly profile: LiveProfile;
+  readonly password: PasswordRecord;
+  readonly session: Session;
+}
+
+export function newProfile(core: Core, form: Registration): LiveProfile {
+  return {
+    v: 1,
+    id: randomId(),
+    username: form.username,
+    displayName: form.displayName ?? form.username,
+    ...(form.email === undefined ? {} : { email: foldAscii(form.email) }),
+    createdAt: core.clock.now(),
+  };
+}
+
+/** Costs a password's hash. */
+export async function newNewcomer(
+  core: Core,
+  profile: LiveProfile,
+  password: string,
+  caller: Caller,
+): Promise<Newcomer> {
+  return {
+    profile,
+    password: await core.accounts.passwords.hash(password),
+    session: newSession(core, profile.id, caller),
+  };
+}
 
 /**
  * The keys of the names this user wants, all free; or "ours", when an earlier try was stored after all.
  * Throws `username_taken` or `email_taken`.
+ *
+ * @param read answers a row as it is, or as a draft leaves it
  */
-async function claimNames(core: Core, profile: LiveProfile) {
-  const names = [keys.username(foldAscii(profile.username))];
-  if (profile.email !== undefined) names.push(keys.email(profile.email));
-  const [name, mail] = await core.store.getMany<NameRow>(names);
-  if (name?.value?.user === profile.id) return "ours";
-  if (name?.value) {
-    throw new Refused("username_taken", "This username is taken.");
-  }
-  if (mail?.value) {
-    throw new Refused("email_taken", "This e-mail address is taken.");
-  }
+export async function claimNames(
+  read: (key: Key) => Promise<NameRow | null>,
+  { id, username, email }: LiveProfile,
+): Promise<readonly Key[] | "ours"> {
+  const names = [keys.username(foldAscii(username))];
+  if (email !== undefined) names.push(keys.email(email));
+  const [name, mail] = await Promise.all(names.map(read));
+  if (name?.user === id) return "ours";
+  if (name) throw new Refused("username_taken", "This username is taken.");
+  if (mail) throw new Refused("email_taken", "This e-mail address is taken.");
   return names;
 }
 
-function ownedBy(user: string): NameRow {
-  return { v: 1, user };
+/** The user's rows, to be stored while the names they claimed are free. */
+export function writeNewcomer(
+  core: Core,
+  names: readonly Key[],
+  { profile, password, session }: Newcomer,
+): Commit {
+  const owned: NameRow = { v: 1, user: profile.id };
+  return {
+    checks: names.map((key) => ({ key, version: null })),
+    mutations: [
+      ...names.map((key) => ({ key, value: owned })),
+      { key: keys.profile(profile.id), value: profile },
+      { key: keys.password(profile.id), value: password },
+      ...moveSearchNames(null, profile),
+      ...writeSession(core.clock, session),
+      lastStarted(profile.id, session.id),
+    ],
+  };
 }

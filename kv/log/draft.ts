@@ -111,16 +111,23 @@ export class Draft {
   }
 
   /** Everybody in the room as this draft leaves it. */
-  async members(): Promise<Map<string, Member>> {
-    const rows = await this.store.list<Member>(keys.members(this.room));
-    const members = new Map(
+  members(): Promise<Map<string, Member>> {
+    return this.list(keys.members(this.room));
+  }
+
+  /** The rows right below a prefix as this draft leaves them, by the last part of their keys. All of them: mind their number. */
+  async list<T>(prefix: Key): Promise<Map<string, T>> {
+    const rows = await this.store.list<T>(prefix);
+    const found = new Map(
       rows.map(({ key, value }) => [String(key.at(-1)), value]),
     );
-    for (const [user, member] of this.#members) {
-      if (member === null) members.delete(user);
-      else members.set(user, member);
+    for (const one of this.#mutations) {
+      if (!isSameKey(one.key.slice(0, -1), prefix)) continue;
+      const name = String(one.key.at(-1));
+      if ("value" in one) found.set(name, one.value as T);
+      else found.delete(name);
     }
-    return members;
+    return found;
   }
 
   /** A row as this draft leaves it. */
@@ -196,6 +203,8 @@ export class Draft {
   }
 
   toCommit(): Commit {
+    // A change that nobody is told of makes no room the latest one.
+    if (this.rows.length === 0) this.head.at = this.base.head.at;
     const headKey = keys.head(this.room);
     return {
       checks: [{ key: headKey, version: this.base.version }, ...this.checks],

@@ -13,6 +13,7 @@ import type { Mutation } from "../store.ts";
 import { requireActor } from "./access.ts";
 import { toChannelKey } from "./channels.ts";
 import { passOn } from "./join.ts";
+import { toInvitedKey } from "./invite.ts";
 import { removeMember } from "./membership.ts";
 
 export const deleteRoom = userOperation({
@@ -73,7 +74,13 @@ export async function clearRoom(core: Core, room: string): Promise<void> {
     if (dead.length === 0) return;
     const outcome = await store.commit({
       checks: [],
-      mutations: dead.map(({ key }) => ({ key, delete: true })),
+      mutations: dead.flatMap(({ key }): Mutation[] => {
+        const found = toInvitedKey(key);
+        return [
+          { key, delete: true },
+          ...(found === null ? [] : [{ key: found, delete: true as const }]),
+        ];
+      }),
     });
     if (outcome.kind !== "stored") throw unstored();
   }

@@ -1,11 +1,8 @@
 // How much a socket may ask for: by itself, and together with its user's other sockets.
-import type { Bucket, RateLimits } from "../../kv/rates.ts";
+import { type Bucket, BY_USER, type RateLimits } from "../../kv/rates.ts";
 
 /** How many refusals for too many commands are answered before the socket is closed. */
 const PATIENCE = 100;
-
-/** Commands that everybody in a room gets to see. */
-const WRITING = new Set(["message.send", "message.edit", "message.delete"]);
 
 export class Allowance {
   readonly #commands: Bucket;
@@ -27,8 +24,9 @@ export class Allowance {
   /** The same of what a user may do on all sockets. Before hello there is no user. */
   takeByUser(user: string | undefined, type: string): number | null {
     if (user === undefined) return null;
+    const kind = BY_USER[type];
     return this.rates.take("userCommands", user) ??
-      (WRITING.has(type) ? this.rates.take("messages", user) : null);
+      (kind === undefined ? null : this.rates.take(kind, user));
   }
 
   /** One more refusal for too many commands. False where it was one too many. */

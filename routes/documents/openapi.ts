@@ -1,5 +1,6 @@
 // OpenAPI 3.1 out of the routes and their operations.
 import type * as z from "zod";
+import { REFUSALS } from "../../kv/errors.ts";
 import { hasBody, isRepeatable, type Route } from "../route.ts";
 import { codesOfStatus, problemSchema } from "./errors.ts";
 import { type JsonSchema, reference, SchemaPool } from "./schemas.ts";
@@ -133,8 +134,9 @@ function requires(body: JsonSchema): boolean {
 }
 
 function refusalsOf(route: Route): number[] {
-  const isPublic = route.operation.access === "public";
-  return [
+  const { access, refusals = [] } = route.operation;
+  const isPublic = access === "public";
+  const statuses = [
     400,
     401,
     ...(isPublic ? [] : [403, 404]),
@@ -143,7 +145,9 @@ function refusalsOf(route: Route): number[] {
     429,
     500,
     503,
+    ...refusals.map((code) => REFUSALS[code].status),
   ];
+  return [...new Set(statuses)].sort();
 }
 
 function refusal(status: number): JsonSchema {

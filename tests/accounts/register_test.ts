@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { logIn } from "../../kv/accounts/login.ts";
 import type { Derive, PasswordRecord } from "../../kv/accounts/passwords.ts";
-import { register } from "../../kv/accounts/register.ts";
+import { register } from "../../kv/rooms/register.ts";
 import { readMe } from "../../kv/accounts/users.ts";
 import { keys } from "../../kv/keys.ts";
 import {

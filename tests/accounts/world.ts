@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type * as z from "zod";
 import { Accounts, type AccountsSettings } from "../../kv/accounts/accounts.ts";
-import { register } from "../../kv/accounts/register.ts";
+import { register } from "../../kv/rooms/register.ts";
 import type { signedIn } from "../../kv/accounts/sign_in.ts";
 import { authenticate } from "../../kv/accounts/verify.ts";
 import type { Derive, PasswordCost } from "../../kv/accounts/passwords.ts";

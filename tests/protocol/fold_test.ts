@@ -31,6 +31,7 @@ interface Case {
 
 const READS = "it only reads";
 const SAME = "it is so already";
+const INVITES = "who is in a room need not know who else might come";
 const SESSIONS = "sessions are one's own, and listed only when asked for";
 
 const CASES: Readonly<Record<string, readonly Case[]>> = {
@@ -41,6 +42,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       by: null,
       input: { username: "eve", password: "correct horse battery" },
     }],
+  }, {
+    title: "a newcomer comes by an invite",
+    async *acts({ ada, group: room, server }) {
+      const path = `/rooms/${room}/invites`;
+      const { body } = await server.ask(ada, "POST", path, { maxUses: 1 });
+      const form = { username: "eve", password: "correct horse battery" };
+      yield { by: null, input: { ...form, invite: body.code } };
+    },
   }],
   "account.login": [{
     title: "another device",
@@ -244,6 +253,42 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
         input: { room, userId: cyd.id, role: "admin" },
       },
     ],
+  }],
+
+  "invite.create": [{
+    title: "a code for somebody outside",
+    silent: INVITES,
+    acts: ({ ada, group: room }) => [{ by: ada, input: { room, maxUses: 1 } }],
+  }],
+  "invite.list": [
+    reads(({ ada, group: room }) => [{ by: ada, input: { room } }]),
+  ],
+  "invite.revoke": [{
+    title: "a good one",
+    silent: INVITES,
+    async *acts({ ada, group: room, server }) {
+      const path = `/rooms/${room}/invites`;
+      const { body: { code } } = await server.ask(ada, "POST", path, {});
+      yield { by: ada, input: { room, code } };
+    },
+  }],
+  "invite.accept": [{
+    title: "a stranger comes, as a guest",
+    async *acts({ ada, dan, group: room, server }) {
+      const path = `/rooms/${room}/invites`;
+      const { body: { code } } = await server.ask(ada, "POST", path, {
+        role: "guest",
+      });
+      yield { by: dan, input: { code } };
+    },
+  }, {
+    title: "somebody who is in the room",
+    silent: SAME,
+    async *acts({ ada, bob, group: room, server }) {
+      const path = `/rooms/${room}/invites`;
+      const { body: { code } } = await server.ask(ada, "POST", path, {});
+      yield { by: bob, input: { code } };
+    },
   }],
 
   "message.send": [{

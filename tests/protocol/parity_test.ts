@@ -6,6 +6,7 @@ import { deleteMessage } from "../../kv/messages/edit.ts";
 import type { Principal } from "../../kv/principal.ts";
 import { deleteMe } from "../../kv/accounts/deletion.ts";
 import { LIMITS } from "../../kv/limits.ts";
+import { createInvite, revokeInvite } from "../../kv/rooms/invites.ts";
 import { addToRoom } from "../../kv/rooms/members.ts";
 import { CALLER, run } from "../accounts/world.ts";
 import { roomOf, say, wholeLog } from "../log/world.ts";
@@ -21,6 +22,9 @@ interface Scene {
   readonly eve: Person;
   readonly room: string;
   readonly channel: string;
+  /** Ada's invites to the group: for a member, and one that was revoked. */
+  readonly code: string;
+  readonly revoked: string;
   readonly byAda: string;
   readonly byBob: string;
 }
@@ -235,6 +239,37 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       userId: ada.id,
     })),
   ],
+  "invite.create": [
+    by("ada", "ok", group()),
+    by("ada", "ok", open({ maxUses: 2, expiresInSeconds: 60, role: "admin" })),
+    by("ada", "invalid", group({ role: "owner" })),
+    by("ada", "invalid", group({ maxUses: 0, expiresInSeconds: 1e9 })),
+    by("bob", "forbidden", group()),
+    by("eve", "not_found", group()),
+  ],
+  "invite.list": [
+    by("ada", "ok", group()),
+    by("ada", "ok", group({ limit: 100 })),
+    by("ada", "invalid", group({ limit: 0 })),
+    by("bob", "forbidden", group()),
+    by("eve", "not_found", group()),
+  ],
+  "invite.revoke": [
+    by("ada", "ok", ({ room, code }) => ({ room, code })),
+    by("ada", "ok", ({ room, revoked: code }) => ({ room, code })),
+    by("ada", "not_found", group({ code: "none" })),
+    by("ada", "not_found", ({ channel: room, code }) => ({ room, code })),
+    by("ada", "invalid", group({ code: "no code!" })),
+    by("bob", "forbidden", ({ room, code }) => ({ room, code })),
+  ],
+  "invite.accept": [
+    by("eve", "ok", ({ code }) => ({ code })),
+    by("bob", "ok", ({ code }) => ({ code })),
+    by("bob", "ok", ({ revoked: code }) => ({ code })),
+    by("eve", "gone", ({ revoked: code }) => ({ code })),
+    by("eve", "not_found", () => ({ code: "none" })),
+    by("eve", "invalid", () => ({ code: "no code!" })),
+  ],
   "message.send": [
     by("bob", "ok", group({ text: "hi", clientId: "1" })),
     by("bob", "ok", group({ text: "\u{1F600}\r\nhi" })),
@@ -333,7 +368,11 @@ async function setScene(server: Served, number: number): Promise<Scene> {
   const channel = await roomOf(core, owner, {}, "channel", `Open ${number}`);
   const guest = { room, userId: cyd.id, role: "guest" };
   await run(core, addToRoom, guest, owner);
-  return { server, ada, bob, cyd, eve, room, channel, byAda, byBob };
+  const { code } = await run(core, createInvite, { room }, owner);
+  const { code: revoked } = await run(core, createInvite, { room }, owner);
+  await run(core, revokeInvite, { room, code: revoked }, owner);
+  const rooms = { room, channel, code, revoked };
+  return { server, ada, bob, cyd, eve, ...rooms, byAda, byBob };
 }
 
 interface Outcome {

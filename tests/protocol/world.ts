@@ -1,6 +1,6 @@
 // What the protocol's tests stand on: a whole server in this process, spoken to over real connections.
 import assert from "node:assert/strict";
-import { register } from "../../kv/accounts/register.ts";
+import { register } from "../../kv/rooms/register.ts";
 import { type Clock, systemClock } from "../../kv/clock.ts";
 import type { Core } from "../../kv/core.ts";
 import type { Fields } from "../../kv/journal.ts";

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import * as z from "zod";
 import { OPERATIONS } from "../../kv/operations.ts";
+import { createInvite } from "../../kv/rooms/invites.ts";
 import { createRoom } from "../../kv/rooms/create.ts";
 import {
   addToRoom,
@@ -17,7 +18,7 @@ import { toRequest } from "../routes/request.ts";
 import { type Answer, type AppWorld, inApp } from "../routes/world.ts";
 
 /**
- * `yes` is done, `same` is answered and changes nothing, `no` is forbidden, `404` is the answer for what does not
+ * `yes` is done, `quiet` is done without an event, `same` is answered and changes nothing, `no` is forbidden, `404` is the answer for what does not
  * exist, `401` wants signing in, `-` is nobody who could be. In a direct room there are two people and no roles.
  */
 const IN_A_ROOM = `
@@ -49,6 +50,15 @@ member.update   direct  -      -      no     -      404    -       401
 member.remove   group   yes    yes    no     no     404    404     401
 member.remove   channel yes    yes    no     no     no     no      401
 member.remove   direct  -      -      no     -      404    -       401
+invite.create   group   quiet  quiet  no     no     404    404     401
+invite.create   channel quiet  quiet  no     no     no     no      401
+invite.create   direct  -      -      no     -      404    -       401
+invite.list     group   same   same   no     no     404    404     401
+invite.list     channel same   same   no     no     no     no      401
+invite.list     direct  -      -      no     -      404    -       401
+invite.revoke   group   quiet  quiet  no     no     404    404     401
+invite.revoke   channel quiet  quiet  no     no     no     no      401
+invite.revoke   direct  -      -      no     -      404    -       401
 message.send    group   yes    yes    yes    no     404    404     401
 message.send    channel yes    yes    yes    no     no     no      401
 message.send    direct  -      -      yes    -      404    -       401
@@ -100,6 +110,7 @@ user.search       yes      401
 room.create       yes      401
 room.list         yes      401
 room.public       yes      401
+invite.accept     yes      401
 `;
 
 /** What one may do to another, by both roles; the same in groups and channels. `A>B` makes an A a B. */
@@ -147,7 +158,7 @@ const COLUMNS: readonly Who[] = [
   "removed",
   "nobody",
 ];
-const EXPECTED = ["yes", "same", "no", "404", "401", "-"] as const;
+const EXPECTED = ["yes", "quiet", "same", "no", "404", "401", "-"] as const;
 type Expected = typeof EXPECTED[number];
 
 /** A table's rows: the words before the columns, and what each column expects. */
@@ -206,6 +217,8 @@ interface Scene {
   /** By another member, and by whoever acts. */
   readonly message: string;
   readonly own: string | null;
+  /** The code of an invite by the owner, as long as there is one. */
+  readonly code: string;
 }
 
 /** A fresh room with everybody in their place, where `who` has written while they could. */
@@ -230,6 +243,7 @@ async function setScene(
       room,
       message: await write(room, "other"),
       own: await write(room, "member"),
+      code: "none",
     };
   }
   const room = await roomOf(core, principal("owner"), {
@@ -247,7 +261,8 @@ async function setScene(
   const guest = { room, userId: id("guest"), role: "guest" };
   await run(core, changeMember, guest, owner);
   await run(core, removeFromRoom, { room, userId: id("removed") }, owner);
-  return { room, message, own };
+  const { code } = await run(core, createInvite, { room }, owner);
+  return { room, message, own, code };
 }
 
 /** What each operation on a room is asked with. */
@@ -256,8 +271,11 @@ function inputOf(
   operation: string,
   room: string,
   messageId: string,
+  code: string,
 ): Record<string, unknown> {
   switch (operation) {
+    case "invite.revoke":
+      return { room, code };
     case "room.update":
       return { room, name: "renamed" };
     case "member.add":
@@ -293,10 +311,14 @@ async function expectFrom(
   const after = await headOf(cast.store, room);
   const said = `${where}: ${status} ${JSON.stringify(body)}`;
   const code = { no: "forbidden", 404: "not_found", 401: "unauthenticated" };
-  if (expected === "yes" || expected === "same") assert.ok(status < 300, said);
+  const isDone = ["yes", "quiet", "same"].includes(expected);
+  if (isDone) assert.ok(status < 300, said);
   else assert.equal(body?.code, code[expected as keyof typeof code], said);
   if (expected === "yes") assert.ok(after.seq > before.seq, said);
-  else assert.deepEqual(after, before, said);
+  else if (expected === "quiet") {
+    assert.notEqual(after.commit, before.commit, said);
+    assert.deepEqual({ ...after, commit: before.commit }, before, said);
+  } else assert.deepEqual(after, before, said);
 }
 
 for (
@@ -314,7 +336,8 @@ for (
           const message = ownMessage && who !== "nobody"
             ? scene.own!
             : scene.message;
-          const input = inputOf(cast, operation!, scene.room, message);
+          const { room, code } = scene;
+          const input = inputOf(cast, operation!, room, message, code);
           await expectFrom(
             cast,
             scene.room,
@@ -332,7 +355,7 @@ Deno.test("what one may not see is answered like what does not exist, for every 
     for (const { what: [operation, type], expected } of rowsOf(IN_A_ROOM)) {
       const i = expected.indexOf("404");
       if (i < 0) continue;
-      const { room, message } = await setScene(
+      const { room, message, code } = await setScene(
         cast,
         type as RoomType,
         COLUMNS[i]!,
@@ -343,7 +366,7 @@ Deno.test("what one may not see is answered like what does not exist, for every 
             cast,
             COLUMNS[i]!,
             operation!,
-            inputOf(cast, operation!, one, message),
+            inputOf(cast, operation!, one, message, code),
           )
         ),
       );
@@ -383,6 +406,13 @@ Deno.test("every operation has its place in the table", () => {
 Deno.test("who may do what outside of rooms", () =>
   inCast(async (cast) => {
     let made = 0;
+    const room = await roomOf(cast.core, cast.principal("owner"));
+    const { code } = await run(
+      cast.core,
+      createInvite,
+      { room },
+      cast.principal("owner"),
+    );
     const form = () => ({
       username: `someone${++made}`,
       password: "a password",
@@ -404,6 +434,7 @@ Deno.test("who may do what outside of rooms", () =>
           "user.get": { userId: cast.id("other") },
           "user.search": { q: "o" },
           "room.create": { type: "group" },
+          "invite.accept": { code },
         };
         const { method, path, json } = toRequest(
           operation!,

@@ -70,6 +70,17 @@ Deno.test("messages are counted by user besides requests", async () => {
   }, { rates });
 });
 
+Deno.test("a user tries so many invites", async () => {
+  const rates = new RateLimits(new FakeClock(), 1);
+  await inApp(async ({ ask, join }) => {
+    const [ada, bob] = [await join("ada"), await join("bob")];
+    const guess = ({ token }: { token: string }) =>
+      ask("POST", "/invites/guessed/accept", { token });
+    await untilLimited("invites", () => guess(ada));
+    refused(await guess(bob), 404, "not_found");
+  }, { rates });
+});
+
 Deno.test("an address that keeps trying tokens is refused with a time to wait", async () => {
   const rates = new RateLimits(new FakeClock(), 1);
   await inApp(async ({ ask, join }) => {

@@ -70,6 +70,12 @@ Deno.test("every route answers with its status", () =>
     await ask("PATCH", `${members}/${bob}`, 200, { role: "admin" });
     await ask("DELETE", `${members}/${bob}`, 204);
 
+    const invites = `/rooms/${room}/invites`;
+    const { code } = await ask("POST", invites, 201, { maxUses: 1 });
+    assert.equal((await ask("GET", invites, 200)).items[0].code, code);
+    assert.equal((await ask("POST", `/invites/${code}/accept`, 200)).id, room);
+    await ask("DELETE", `${invites}/${code}`, 204);
+
     const messages = `/rooms/${room}/messages`;
     const message = { text: "hi", clientId: "c1" };
     const { messageId, seq } = await ask("POST", messages, 201, message);

@@ -1,0 +1,101 @@
+// Becoming a user, by an invite or without: with one, account and membership are one commit.
+import {
+  claimNames,
+  type NameRow,
+  type Newcomer,
+  newNewcomer,
+  newProfile,
+  registration,
+  writeNewcomer,
+} from "../accounts/register.ts";
+import { AGAIN, settle } from "../accounts/settle.ts";
+import { signedIn, signIn } from "../accounts/sign_in.ts";
+import type { Core } from "../core.ts";
+import { Refused } from "../errors.ts";
+import { publicOperation } from "../operation.ts";
+import { inviteCode } from "../shapes.ts";
+import type { Key } from "../store.ts";
+import { letIn, requireInvitedRoom } from "./accept.ts";
+import { requireGoodInvite } from "./invite.ts";
+
+export const register = publicOperation({
+  name: "account.register",
+  summary: "Become a user and sign in; with an invite, a member of its room",
+  input: registration.extend({
+    invite: inviteCode.optional().describe(
+      "An invite's code, which takes one of its uses",
+    ),
+  }),
+  output: signedIn,
+  refusals: ["forbidden", "not_found", "gone"],
+  async run(core, { invite, ...form }, caller) {
+    requireSignup(core, invite);
+    const room = invite === undefined
+      ? null
+      : { id: await requireInvitedRoom(core, invite), invite };
+    const profile = newProfile(core, form);
+    // That a name is taken is no secret here. It is told before a used-up invite is, because both are true of
+    // whoever registered and never heard the answer: they may log in.
+    await claimNames(reader(core), profile);
+    if (room !== null) {
+      await core.logs.change(
+        room.id,
+        (draft) => requireGoodInvite(draft, room.invite, core.clock.now()),
+      );
+    }
+    const newcomer = await newNewcomer(core, profile, form.password, caller);
+    if (room === null) await store(core, newcomer);
+    else await storeInvited(core, newcomer, room.id, room.invite);
+    return await signIn(core, profile, newcomer.session);
+  },
+});
+
+/** @throws Refused `forbidden` where nobody may register, or not without an invite */
+function requireSignup(
+  { accounts: { signup } }: Core,
+  invite: string | undefined,
+): void {
+  if (signup === "closed") {
+    throw new Refused("forbidden", "Nobody can register here themselves.");
+  }
+  if (signup === "invite" && invite === undefined) {
+    throw new Refused(
+      "forbidden",
+      "Registering here takes an invite: ask somebody who is here for one.",
+    );
+  }
+}
+
+async function store(core: Core, newcomer: Newcomer): Promise<void> {
+  await settle(core.clock, async () => {
+    const names = await claimNames(reader(core), newcomer.profile);
+    if (names === "ours") return true;
+    const outcome = await core.store.commit(
+      writeNewcomer(core, names, newcomer),
+    );
+    return outcome.kind === "stored" ? true : AGAIN;
+  });
+}
+
+/** The account in the commit of the joining: neither is there without the other, and one use is taken for both. */
+function storeInvited(
+  core: Core,
+  newcomer: Newcomer,
+  room: string,
+  invite: string,
+): Promise<void> {
+  const { profile } = newcomer;
+  return core.logs.change(room, async (draft) => {
+    const names = await claimNames((key) => draft.read(key), profile);
+    if (names === "ours") return;
+    await draft.meetSender(profile.id);
+    await letIn(draft, invite, profile.id, core.clock.now());
+    const { checks, mutations } = writeNewcomer(core, names, newcomer);
+    draft.checks.push(...checks);
+    for (const mutation of mutations) draft.add(mutation);
+  });
+}
+
+function reader({ store }: Core) {
+  return async (key: Key) => (await store.get<NameRow>(key)).value;
+}
