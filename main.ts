@@ -39,6 +39,7 @@ import {
   type Sharing,
   urlOf,
 } from "./routes/serve.ts";
+import { believing } from "./routes/proxies.ts";
 import { upgradeNative } from "./routes/upgrade_native.ts";
 
 const SECRET_FILE = "data/secret";
@@ -243,18 +244,21 @@ export async function start(
     ]).catch(report);
     const ready = () => !stopping.signal.aborted;
     const { host, publicUrl, origins } = settings;
-    const sockets = upgradeNative(realtime, settings);
+    const addressOf = believing(settings.trustProxy);
+    const entrance = { ...settings, addressOf };
+    const sockets = upgradeNative(realtime, entrance);
     const app = createApp({
       core,
       journal,
       rates,
       publicUrl,
       origins,
+      addressOf,
       ready,
       sockets,
     });
     const serving = await listen(transport, app, realtime, {
-      ...settings,
+      ...entrance,
       sharing,
     });
     return {

@@ -1,4 +1,5 @@
 // What the text of a setting may look like.
+import { isIP } from "node:net";
 import * as z from "zod";
 
 /** A whole number within bounds, written in digits. */
@@ -8,6 +9,15 @@ export function whole(min: number, max: number) {
     (number) => number >= min && number <= max,
     must,
   );
+}
+
+/** An IP address, or a block of them like `10.0.0.0/8`. */
+export function isAddressBlock(text: string): boolean {
+  const [address = "", prefix, ...more] = text.split("/");
+  const bits = { 4: 32, 6: 128 }[isIP(address)];
+  if (bits === undefined || address.includes("%")) return false;
+  return prefix === undefined ||
+    more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }
 
 /** An http(s) URL. */

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { parseSecret } from "./secret.ts";
 import {
+  isAddressBlock,
   isPlainUrl,
   isSafeUrl,
   isStorePlace,
@@ -40,6 +41,8 @@ export interface Settings {
   readonly refreshTokenSeconds: number;
   /** Who may register. */
   readonly signup: Signup;
+  /** Addresses and CIDR blocks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: readonly string[];
   /** Whose tokens are accepted besides our own; null is nobody's. */
   readonly identityProvider: IdentityProviderSettings | null;
   /** Multiplies every rate limit; 0 is no limit. */
@@ -142,6 +145,18 @@ const environment = z.object({
   ).prefault("open").meta({
     description:
       "Who may register: everybody (`open`), who has an invite to a room (`invite`), nobody (`closed`).",
+  }),
+  TRUST_PROXY: z.string().transform((text) => text.split(",")).pipe(
+    z.array(
+      z.string().trim().refine(
+        isAddressBlock,
+        "must be IP addresses or CIDR blocks, such as 127.0.0.1 or 10.0.0.0/8, separated by commas",
+      ),
+    ),
+  ).optional().meta({
+    description:
+      "Addresses whose `X-Forwarded-For` is believed, separated by commas: your proxies, as `10.0.0.5` or `10.0.0.0/8`.",
+    shown: "none",
   }),
   ISSUER: z.string().refine(isPlainUrl, "must be an http(s) URL").optional()
     .meta({
@@ -246,6 +261,7 @@ export function readSettings(env: Environment, mode: Mode): Settings {
       ? { issuer, audience, jwksUrl }
       : null,
     signup: values.SIGNUP,
+    trustProxy: values.TRUST_PROXY ?? [],
     rateScale: values.RATE_SCALE,
     logLevel: values.LOG_LEVEL,
   };

@@ -6,6 +6,7 @@ import { Refused } from "../kv/errors.ts";
 import type { Caller, Principal } from "../kv/principal.ts";
 import type { Realtime } from "../realtime/realtime.ts";
 import { bearerToken, toCaller } from "./guard.ts";
+import { type AddressOf, peerAddress } from "./proxies.ts";
 
 /** Where sockets are opened. */
 export const SOCKET_PATH = "/api/v1/ws";
@@ -14,18 +15,21 @@ export const SOCKET_PATH = "/api/v1/ws";
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** What a browser's page must come from. A client that is no browser sends no origin. */
-export interface AllowedOrigins {
+/** What a browser's page must come from, and whose sockets are whose. A client that is no browser sends no origin. */
+export interface Entrance {
   /** The address people use, null where it is whatever the request came to. */
   readonly publicUrl: string | null;
   /** Further ones. */
   readonly origins: readonly string[];
+  /** Without it, the peer's of the connection. */
+  readonly addressOf?: AddressOf;
 }
 
 /** What is looked at of an upgrade request. */
 export interface Knock {
   readonly query: URLSearchParams;
-  readonly address: string;
+  /** The address of the connection's other end. */
+  readonly peer: string | undefined;
   /** By its name in lower case. */
   header(name: string): string | undefined;
 }
@@ -59,11 +63,13 @@ export function requireHandshake(
 /** @throws Refused `forbidden`, `rate_limited`, `unauthenticated`, `token_expired` */
 export async function admit(
   { core, rates }: Realtime,
-  allowed: AllowedOrigins,
+  entrance: Entrance,
   knock: Knock,
 ): Promise<Admitted> {
-  const { query, address } = knock;
-  if (!isAllowed(knock, allowed)) {
+  const { query, peer } = knock;
+  const { addressOf = peerAddress } = entrance;
+  const address = addressOf(peer, knock.header("x-forwarded-for"));
+  if (!isAllowed(knock, entrance)) {
     throw new Refused("forbidden", "Pages of this origin may not connect.");
   }
   const retryAfterMs = rates.take("sockets", addressKey(address));
@@ -88,7 +94,7 @@ export async function admit(
 
 function isAllowed(
   knock: Knock,
-  { publicUrl, origins }: AllowedOrigins,
+  { publicUrl, origins }: Entrance,
 ): boolean {
   const origin = knock.header("origin");
   if (origin === undefined) return true;

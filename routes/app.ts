@@ -19,7 +19,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   // Before what sets headers, which an upgrade's answer does not take.
   if (deps.sockets) app.all(SOCKET_PATH, deps.sockets);
   return app
-    .use(setHeaders, knowCaller)
+    .use(setHeaders, knowCaller(deps))
     .use("/api/v1/*", allowOrigins(deps))
     .route("/", service(deps))
     .route("/api/v1", bind(ROUTES, deps));

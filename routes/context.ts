@@ -4,6 +4,7 @@ import type { Core } from "../kv/core.ts";
 import type { Journal } from "../kv/journal.ts";
 import type { Caller, Principal } from "../kv/principal.ts";
 import type { RateLimits } from "../kv/rates.ts";
+import type { AddressOf } from "./proxies.ts";
 
 export interface AppDeps {
   readonly core: Core;
@@ -12,6 +13,8 @@ export interface AppDeps {
   readonly rates?: RateLimits;
   /** The address people use, where that is not the one a request came to. */
   readonly publicUrl?: string | null;
+  /** Whose requests are whose; without it, the peer's of the connection. */
+  readonly addressOf?: AddressOf;
   /** Further origins whose pages may call. */
   readonly origins?: readonly string[];
   /** Answers upgrade requests, where they come as requests: not under node:http. */

@@ -4,16 +4,22 @@ import { authenticate } from "../kv/accounts/verify.ts";
 import { Refused } from "../kv/errors.ts";
 import type { Caller } from "../kv/principal.ts";
 import type { AppDeps, Env } from "./context.ts";
+import { peerAddress } from "./proxies.ts";
 import { limitAttempts } from "./rates.ts";
 
 const AGENT_LENGTH = 200;
 
 /** Middleware that leaves the caller in `c.var.caller`. */
-export const knowCaller: MiddlewareHandler<Env> = async (c, next) => {
-  const address = c.env?.incoming?.socket.remoteAddress ?? "unknown";
-  c.set("caller", toCaller(address, c.req.header("user-agent")));
-  await next();
-};
+export function knowCaller(
+  { addressOf = peerAddress }: AppDeps,
+): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const peer = c.env?.incoming?.socket.remoteAddress;
+    const address = addressOf(peer, c.req.header("x-forwarded-for"));
+    c.set("caller", toCaller(address, c.req.header("user-agent")));
+    await next();
+  };
+}
 
 /** Whoever sent a request, before it is known whose it is. */
 export function toCaller(address: string, agent: string | undefined): Caller {

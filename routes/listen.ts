@@ -1,6 +1,6 @@
 // Who listens: this program by node:http with npm ws, or by Deno with its own sockets, or whoever has started it.
 import type { Realtime } from "../realtime/realtime.ts";
-import type { AllowedOrigins } from "./admission.ts";
+import type { Entrance } from "./admission.ts";
 import {
   type Answering,
   serve,
@@ -14,7 +14,7 @@ import { upgrade } from "./upgrade.ts";
 /** `hosted`: by `deno serve` or Deno Deploy. */
 export type Transport = "node" | "native" | "hosted";
 
-export interface ListenSettings extends AllowedOrigins {
+export interface ListenSettings extends Entrance {
   readonly host: string;
   readonly port: number;
   readonly sharing?: Sharing | undefined;

@@ -8,20 +8,20 @@ import { WsAcceptor } from "../realtime/sockets/ws.ts";
 import {
   admit,
   type Admitted,
-  type AllowedOrigins,
+  type Entrance,
   requireHandshake,
   SOCKET_PATH,
 } from "./admission.ts";
 import { toProblem } from "./problem.ts";
 
 /** The listener for node:http's `upgrade`. */
-export function upgrade(realtime: Realtime, allowed: AllowedOrigins) {
+export function upgrade(realtime: Realtime, entrance: Entrance) {
   const acceptor = new WsAcceptor(realtime.report);
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Until the transport has it, a peer that breaks off is nobody's fault.
     const ignore = () => {};
     socket.on("error", ignore);
-    void knock(realtime, allowed, request).then(
+    void knock(realtime, entrance, request).then(
       ({ caller, shown }) => {
         acceptor.accept(request, socket, head, realtime.attend(caller, shown));
         socket.off("error", ignore);
@@ -35,16 +35,16 @@ export function upgrade(realtime: Realtime, allowed: AllowedOrigins) {
 
 async function knock(
   realtime: Realtime,
-  allowed: AllowedOrigins,
+  entrance: Entrance,
   { method, url = "", headers, socket }: IncomingMessage,
 ): Promise<Admitted> {
   const parsed = URL.parse(url, "http://server");
   if (parsed?.pathname !== SOCKET_PATH) throw notFound();
   const header = (name: string) => headers[name]?.toString();
   requireHandshake(method, header);
-  return await admit(realtime, allowed, {
+  return await admit(realtime, entrance, {
     query: parsed.searchParams,
-    address: socket.remoteAddress ?? "unknown",
+    peer: socket.remoteAddress,
     header,
   });
 }

@@ -4,22 +4,22 @@ import { upgradeWebSocket } from "hono/deno";
 import type { Realtime } from "../realtime/realtime.ts";
 import { attendNative, IDLE_SECONDS } from "../realtime/sockets/native.ts";
 import { type Attend, SUBPROTOCOL } from "../realtime/sockets/port.ts";
-import { admit, type AllowedOrigins, requireHandshake } from "./admission.ts";
+import { admit, type Entrance, requireHandshake } from "./admission.ts";
 import type { Env } from "./context.ts";
 
 /** The handler of the socket's path. Must stand before middleware that sets headers: an upgrade takes none. */
 export function upgradeNative(
   realtime: Realtime,
-  allowed: AllowedOrigins,
+  entrance: Entrance,
 ): MiddlewareHandler<Env> {
   return async (c, next) => {
     const header = (name: string) => c.req.header(name);
     // Many HTTP clients offer h2c; what is offered and not taken is a request like any other.
     if (header("upgrade")?.toLowerCase() !== "websocket") return await next();
     requireHandshake(c.req.method, header);
-    const { caller, shown } = await admit(realtime, allowed, {
+    const { caller, shown } = await admit(realtime, entrance, {
       query: new URL(c.req.url).searchParams,
-      address: c.env?.incoming?.socket.remoteAddress ?? "unknown",
+      peer: c.env?.incoming?.socket.remoteAddress,
       header,
     });
     const attend = realtime.attend(caller, shown);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { RateLimits } from "../../kv/rates.ts";
 import { createApp } from "../../routes/app.ts";
+import type { AddressOf } from "../../routes/proxies.ts";
 import { inWorld, type World } from "../accounts/world.ts";
 import { conformsToRest } from "../documents/conforms.ts";
 
@@ -40,6 +41,7 @@ export async function inApp(
     ready?: () => boolean;
     origins?: readonly string[];
     publicUrl?: string;
+    addressOf?: AddressOf;
   } = {},
 ): Promise<void> {
   await inWorld(async (world) => {
