@@ -2,9 +2,9 @@
 import type { Clock } from "../clock.ts";
 import { Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
-import type { Row, Store } from "../store.ts";
+import type { Key, Row, Store } from "../store.ts";
 import type { Draft } from "./draft.ts";
-import { type StoredEvent, toMessage } from "./event.ts";
+import { type LogRow, type StoredEvent, toMessage } from "./event.ts";
 import type { Feed, Ring } from "./feed.ts";
 import type { Head } from "./head.ts";
 
@@ -27,23 +27,19 @@ export async function commitDraft(
 ): Promise<DraftOutcome> {
   const commit = feed.attach(draft.toCommit(), rings);
   const giveUpAt = clock.elapsed() + GIVE_UP_MS;
-  let unanswered = false;
   for (let tries = 0;; tries++) {
     const outcome = await store.commit(commit);
     if (outcome.kind === "stored") return outcome;
-    unanswered ||= outcome.kind === "unknown";
 
-    const head = await readHead(store, draft.room);
-    if (head?.value?.commit === draft.head.commit) {
-      return { kind: "stored", version: head.version };
+    // Also where it is called lost: a transport that sent it again was told of its own first try.
+    const found = await readBack(store, draft);
+    if (found?.stored) return { kind: "stored", version: found.version };
+    if (found?.moved) return { kind: "lost", moved: true };
+    // Under an unmoved head only another check can have failed. Without one, an earlier try may still be on its way:
+    // asking again under the same check is safe, deciding anew is not.
+    if (found && outcome.kind === "lost" && draft.checks.length > 0) {
+      return { kind: "lost", moved: false };
     }
-    if (head && head.version !== draft.base.version) {
-      return unanswered && await standsInLog(store, draft)
-        ? { kind: "stored", version: null }
-        : { kind: "lost", moved: true };
-    }
-    // The head has not moved: another check failed, or the store is to be asked again under the same checks.
-    if (head && outcome.kind === "lost") return { kind: "lost", moved: false };
     if (clock.elapsed() > giveUpAt) {
       throw new Refused("unavailable", "The store does not answer; try again.");
     }
@@ -56,23 +52,38 @@ export function backOff(clock: Clock, tries: number): Promise<void> {
   return clock.sleep(Math.random() * Math.min(2 ** tries, 64));
 }
 
-async function readHead(store: Store, room: string): Promise<Row<Head> | null> {
+type Found =
+  | { readonly stored: true; readonly version: string | null }
+  | { readonly stored: false; readonly moved: boolean };
+
+/** What became of the draft: told by the head, or by the draft's first row where the head has moved on. */
+async function readBack(store: Store, draft: Draft): Promise<Found | null> {
+  const [first] = draft.rows;
+  const headKey = keys.head(draft.room);
   try {
-    return await store.get<Head>(keys.head(room));
+    const [head, row] = await store.getMany<unknown>(
+      first === undefined ? [headKey] : [headKey, keyOf(draft.room, first)],
+    );
+    const { value, version } = head as Row<Head>;
+    if (value?.commit === draft.head.commit) return { stored: true, version };
+    return first !== undefined && isIn(row!, first)
+      ? { stored: true, version: null }
+      : { stored: false, moved: version !== draft.base.version };
   } catch {
     return null;
   }
 }
 
-/** Whether the first row of the draft is the one in the log, although the head has moved past it. */
-async function standsInLog(store: Store, draft: Draft): Promise<boolean> {
-  const [first] = draft.rows;
-  if (first === undefined) return false;
-  if ("frame" in first) {
-    const row = await store.get<string>(keys.message(draft.room, first.seq));
-    return row.value !== null &&
-      toMessage(row.value).id === toMessage(first.frame).id;
-  }
-  const row = await store.get<StoredEvent>(keys.event(draft.room, first.seq));
-  return row.value?.commit === draft.head.commit;
+function keyOf(room: string, row: LogRow): Key {
+  return "frame" in row
+    ? keys.message(room, row.seq)
+    : keys.event(room, row.seq);
+}
+
+/** Whether a row of the log is this one, whatever became of its text. */
+function isIn({ value }: Row, row: LogRow): boolean {
+  if (value === null) return false;
+  return "frame" in row
+    ? toMessage(value as string).id === toMessage(row.frame).id
+    : (value as StoredEvent).commit === row.event.commit;
 }

@@ -92,6 +92,11 @@ export const storedWithoutAnswer = async (commit: () => Promise<Outcome>) => {
   await commit();
   return { kind: "unknown", cause: "test" } as const;
 };
+/** A write whose first answer was lost and which was sent again by the transport finds itself there. */
+export const storedButCalledLost = async (commit: () => Promise<Outcome>) => {
+  await commit();
+  return { kind: "lost" } as const;
+};
 export const notStored = () =>
   Promise.resolve({ kind: "unknown", cause: "test" } as const);
 

@@ -15,12 +15,13 @@ import {
   removeFromRoom,
 } from "../../kv/rooms/members.ts";
 import { addMember } from "../../kv/rooms/membership.ts";
-import type { Row } from "../../kv/store.ts";
+import type { Outcome, Row } from "../../kv/store.ts";
 import {
   inWorld,
   notStored,
   refuses,
   run,
+  storedButCalledLost,
   storedWithoutAnswer,
 } from "../accounts/world.ts";
 import {
@@ -320,10 +321,7 @@ for (
   const [name, fault] of Object.entries({
     "was stored without an answer": storedWithoutAnswer,
     "was not stored and not answered": notStored,
-    "was stored and called lost": async (commit: () => Promise<unknown>) => {
-      await commit();
-      return { kind: "lost" as const };
-    },
+    "was stored and called lost": storedButCalledLost,
   })
 ) {
   Deno.test(`a message whose commit ${name} is there once, with the answer that was given`, () =>
@@ -348,25 +346,73 @@ for (
 }
 
 for (const kind of ["a message", "a member"] as const) {
-  Deno.test(`${kind} that was stored without an answer is found although the room has moved on since`, () =>
-    inWorld(async ({ core, store, isolate }) => {
-      const [ada] = await people(core, "ada", "bob");
-      const room = await roomOf(core, ada!);
-      const other = isolate();
-      store.faults.push(async (commit) => {
-        await commit();
-        await say(other, room, ada!, "meanwhile");
-        return { kind: "unknown", cause: "test" };
-      });
-      if (kind === "a message") {
-        const sent = await say(core, room, ada!, "hi", "1");
-        assert.equal(sent.duplicate, false);
-      } else await run(core, addToRoom, { room, userId: "bob" }, ada!);
-      assert.equal((await wholeLog(store, room)).length, 4);
-      await say(core, room, ada!, "goes on");
-      assert.equal((await wholeLog(store, room)).length, 5);
-    }));
+  for (
+    const [answer, outcome] of Object.entries<Outcome>({
+      "without an answer": { kind: "unknown", cause: "test" },
+      "and called lost": { kind: "lost" },
+    })
+  ) {
+    Deno.test(`${kind} that was stored ${answer} is found although the room has moved on since`, () =>
+      inWorld(async ({ core, store, isolate }) => {
+        const [ada] = await people(core, "ada", "bob");
+        const room = await roomOf(core, ada!);
+        const other = isolate();
+        store.faults.push(async (commit) => {
+          await commit();
+          await say(other, room, ada!, "meanwhile");
+          return outcome;
+        });
+        if (kind === "a message") {
+          const sent = await say(core, room, ada!, "hi", "1");
+          assert.equal(sent.duplicate, false);
+        } else await run(core, addToRoom, { room, userId: "bob" }, ada!);
+        assert.equal((await wholeLog(store, room)).length, 4);
+        await say(core, room, ada!, "goes on");
+        assert.equal((await wholeLog(store, room)).length, 5);
+      }));
+  }
 }
+
+Deno.test("an edit that was stored and called lost is not made again over one that came after it", () =>
+  inWorld(async ({ core, store, isolate }) => {
+    const ada = await person(core, "ada");
+    const room = await roomOf(core, ada);
+    const { messageId } = await say(core, room, ada, "hi");
+    const other = isolate();
+    const edit = (one: typeof core, text: string) =>
+      run(one, editMessage, { room, messageId, text }, ada);
+    store.faults.push(async (commit) => {
+      await commit();
+      await edit(other, "second");
+      return { kind: "lost" };
+    });
+    assert.equal((await edit(core, "first")).rev, 4);
+    const log = await wholeLog(store, room);
+    assert.equal(log.length, 5);
+    const [message] = log.filter((row) => "message" in row);
+    assert.equal(message?.message.text, "second");
+  }));
+
+Deno.test("a leaving that is called lost while its first try is still on its way is answered as done", () =>
+  inWorld(async ({ core, store }) => {
+    const [ada, bob] = await people(core, "ada", "bob");
+    const room = await roomOf(core, ada!, { bob: "member" });
+    let first: (() => Promise<Outcome>) | undefined;
+    store.faults.push(
+      (commit) => {
+        first = commit;
+        return notStored();
+      },
+      () => Promise.resolve({ kind: "lost" }),
+      async (commit) => {
+        await first!();
+        return await commit();
+      },
+    );
+    await run(core, leaveRoom, { room }, bob!);
+    assert.equal((await wholeLog(store, room)).length, 4);
+    assert.equal((await headOf(store, room)).memberCount, 1);
+  }));
 
 Deno.test("a commit that arrives after its sender was told to come back is not made twice", () =>
   inWorld(async ({ core, store }) => {

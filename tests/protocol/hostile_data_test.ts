@@ -4,6 +4,7 @@ import fc from "fast-check";
 import * as z from "zod";
 import { OPERATIONS } from "../../kv/operations.ts";
 import { SESSION_COMMANDS } from "../../realtime/session/commands.ts";
+import { seedGiven } from "../seed_given.ts";
 import type { Client } from "./client.ts";
 import { say } from "./people.ts";
 import { type Person, type Served, served } from "./world.ts";
@@ -131,7 +132,7 @@ Deno.test("whatever JSON a command brings, the answer is a reply, never internal
           if (!ok) assert.notEqual(error.code, "internal", name);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 400, ...seedGiven() },
     );
     await client.settle();
   }));
@@ -165,7 +166,7 @@ Deno.test("whatever text comes as a frame, the server answers or closes, and goe
         }
         await client.terminate();
       }),
-      { numRuns: 150 },
+      { numRuns: 150, ...seedGiven() },
     );
     assert.equal(await everything(server), before);
   }));

@@ -2,6 +2,7 @@
 // and by who reads afresh. And what was taken back is gone from the replay too.
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
+import { seedGiven } from "../seed_given.ts";
 import { ReplyError } from "./client.ts";
 import { Replica, requireAgreement } from "./replica.ts";
 import { type Person, type Served, served } from "./world.ts";
@@ -102,15 +103,6 @@ Deno.test("after any history, who stayed, who resumed and who reads afresh see t
     { numRuns: HISTORIES, verbose: 1, ...seedGiven() },
   );
 });
-
-/** What fast-check printed of a failure may be given after `--`: its seed, then its path. */
-function seedGiven(): { seed?: number; path?: string } {
-  const [seed, path] = Deno.args;
-  return {
-    ...(seed === undefined ? {} : { seed: Number(seed) }),
-    ...(path === undefined ? {} : { path }),
-  };
-}
 
 /** Rooms in which things happen; what may not be done is refused, which changes nothing. */
 class Past {
