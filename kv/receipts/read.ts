@@ -22,7 +22,7 @@ export const markRead = userOperation({
   output: z.object({ seq, n: seq, unread: seq }),
   async run(core, { room, seq }, { user }) {
     const rings: Ring[] = [{ user, what: "mark", in: room }];
-    let unanswered = false;
+    let unsure = false;
     for (let tries = 0; tries < TRIES; tries++) {
       const { head } = await requireAccess(core, "receipt.read", room, user);
       if (seq > head.seq) {
@@ -42,9 +42,12 @@ export const markRead = userOperation({
           checks: [{ key, version }],
           mutations: [{ key, value: now }],
         }, rings);
-        unanswered ||= outcome.kind === "unknown";
-        if (outcome.kind !== "stored") continue;
-      } else if (unanswered) core.feed.announce(rings);
+        if (outcome.kind !== "stored") {
+          // It may be stored all the same, also where it is called lost.
+          unsure = true;
+          continue;
+        }
+      } else if (unsure) core.feed.announce(rings);
       const [sent] = await countSent(core.store, [
         { room, user, until: head.seq },
       ]);

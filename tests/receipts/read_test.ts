@@ -10,6 +10,7 @@ import {
   notStored,
   refuses,
   run,
+  storedButCalledLost,
   storedWithoutAnswer,
 } from "../accounts/world.ts";
 import { headOf, people, person, roomOf, say } from "../log/world.ts";
@@ -80,7 +81,7 @@ Deno.test("a mark past the head is refused, and says how far one may go", () =>
     assert.deepEqual(await store.get(keys.mark("ada", room)), before);
   }));
 
-for (const fault of [storedWithoutAnswer, notStored]) {
+for (const fault of [storedWithoutAnswer, storedButCalledLost, notStored]) {
   Deno.test(`a mark whose commit is ${fault.name} is set, and told to one's own devices`, () =>
     inWorld(async ({ core, store, rings }) => {
       const ada = await person(core, "ada");
