@@ -11,6 +11,7 @@ import {
   type Person,
   type Served,
   served,
+  test,
 } from "./protocol/world.ts";
 import { FakeClock } from "./fake_clock.ts";
 
@@ -142,7 +143,7 @@ Deno.test("“Log-in with an operator object in place of a string; a search text
     assert.deepEqual(body.items, []);
   }));
 
-Deno.test("“Sockets without authentication; the sender, user or room owner taken from the payload; eavesdropping by announcing someone else's id; a spoofed ‘user left’.”", () =>
+test("“Sockets without authentication; the sender, user or room owner taken from the payload; eavesdropping by announcing someone else's id; a spoofed ‘user left’.”", (served) =>
   served(async (server) => {
     const { ada, bob, eve, room } = await people(server);
     const stranger = await server.open();
@@ -181,7 +182,7 @@ Deno.test("“Sockets without authentication; the sender, user or room owner tak
     assert.ok(b.frames.every(({ type }) => type !== "member.left"));
   }));
 
-Deno.test("“A process that dies from an empty payload, a null message, a garbage token, or a failing SMTP server.”", () =>
+test("“A process that dies from an empty payload, a null message, a garbage token, or a failing SMTP server.”", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const a = await server.connect(ada);
@@ -210,7 +211,7 @@ Deno.test("“A process that dies from an empty payload, a null message, a garba
     refused(forgot, "not_found");
   }));
 
-Deno.test("“Connecting doesn't join the user's rooms; events sent right after connecting are lost because handlers attach late; a socket without a token hangs for ever.”", () => {
+test("“Connecting doesn't join the user's rooms; events sent right after connecting are lost because handlers attach late; a socket without a token hangs for ever.”", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     const { ada, bob, room } = await people(server);
@@ -235,7 +236,7 @@ Deno.test("“Connecting doesn't join the user's rooms; events sent right after 
   }, { clock });
 });
 
-Deno.test("“The second device silences the first; closing one of two tabs shows the person offline.”", () =>
+test("“The second device silences the first; closing one of two tabs shows the person offline.”", (served) =>
   served(async (server) => {
     const { ada, bob, room } = await people(server);
     const first = await server.connect(bob);
@@ -277,7 +278,7 @@ Deno.test("“Refresh tokens that work after log-out; a refresh call that needs 
     );
   }));
 
-Deno.test("“javascript: accepted as an image address.”", () =>
+test("“javascript: accepted as an image address.”", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const a = await server.connect(ada);
@@ -352,7 +353,7 @@ Deno.test("“The creator leaving deletes the room; no way to add members to a p
     assert.equal((await members()).length, 2);
   }));
 
-Deno.test("“Phone lookup that decrypts every user; whole user records sent along with every chat.”", () =>
+test("“Phone lookup that decrypts every user; whole user records sent along with every chat.”", (served) =>
   served(async (server) => {
     const { ada, bob, room } = await people(server);
     const { body } = await server.ask(ada, "GET", `/rooms/${room}/members`);
@@ -402,7 +403,7 @@ Deno.test("“A global limit of five requests a minute for everybody together.�
     }
   }, { clock: new FakeClock(), env: { RATE_SCALE: "1" } }));
 
-Deno.test("“Presence, socket maps and receipts kept in one process, wrong as soon as there are two.”", () =>
+test("“Presence, socket maps and receipts kept in one process, wrong as soon as there are two.”", (served) =>
   served(async (server) => {
     const { ada, bob, room } = await people(server);
     const [first, second] = await say(server, bob, room, "1", "2");
@@ -429,7 +430,7 @@ Deno.test("“Presence, socket maps and receipts kept in one process, wrong as s
 
 const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
 
-Deno.test("“Errors as HTML stack traces; error handler mounted before the routes.”", () =>
+test("“Errors as HTML stack traces; error handler mounted before the routes.”", (served) =>
   served(async (server) => {
     const { ada } = await people(server);
     const room = await server.group(ada);

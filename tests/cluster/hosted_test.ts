@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { Client } from "../protocol/client.ts";
 import { shakeHands } from "../protocol/handshake.ts";
-import { served } from "../protocol/world.ts";
 import { type ServerProcess, startServer } from "../server.ts";
 
 const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
@@ -165,11 +164,3 @@ Deno.test("on Deno Deploy without a database main.ts says what to do, and does n
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
   assert.match(stderr, /^No database is attached: attach a Deno KV database/);
 });
-
-Deno.test("over native sockets in this process a client is told 4001 when the server drains", () =>
-  served(async (server) => {
-    const ada = await server.join("ada");
-    const client = await server.connect(ada);
-    await server.realtime.drain();
-    assert.equal((await client.closed).code, 4001);
-  }, { transport: "native" }));

@@ -4,7 +4,7 @@ import { LIMITS } from "../../kv/limits.ts";
 import { type Client, type Frame, ReplyError } from "./client.ts";
 import { holding } from "./held_store.ts";
 import { range, say } from "./people.ts";
-import { served } from "./world.ts";
+import { test } from "./world.ts";
 
 /** The text of every WebSocket frame from now on, as it came. */
 function rawFrames(client: Client): string[] {
@@ -13,7 +13,7 @@ function rawFrames(client: Client): string[] {
   return raw;
 }
 
-Deno.test("64 sends in one go take effect in the order they were sent", () =>
+test("64 sends in one go take effect in the order they were sent", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);
@@ -29,7 +29,7 @@ Deno.test("64 sends in one go take effect in the order they were sent", () =>
     }
   }));
 
-Deno.test("commands of all kinds on one room see what those before them did", () =>
+test("commands of all kinds on one room see what those before them did", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada);
@@ -60,7 +60,7 @@ Deno.test("commands of all kinds on one room see what those before them did", ()
     }
   }));
 
-Deno.test("commands on other rooms, and without one, do not wait for a room that is stuck", async () => {
+test("commands on other rooms, and without one, do not wait for a room that is stuck", async (served) => {
   const store = await holding();
   await served(async (server) => {
     const ada = await server.join("ada");
@@ -80,7 +80,7 @@ Deno.test("commands on other rooms, and without one, do not wait for a room that
   }, { store });
 });
 
-Deno.test("an acknowledgement never comes before the commit", async () => {
+test("an acknowledgement never comes before the commit", async (served) => {
   const store = await holding();
   await served(async (server) => {
     const ada = await server.join("ada");
@@ -99,7 +99,7 @@ Deno.test("an acknowledgement never comes before the commit", async () => {
   }, { store });
 });
 
-Deno.test("at most 64 commands are in flight, the 65th is refused and can be sent again", async () => {
+test("at most 64 commands are in flight, the 65th is refused and can be sent again", async (served) => {
   const store = await holding();
   await served(async (server) => {
     const ada = await server.join("ada");
@@ -131,7 +131,7 @@ Deno.test("at most 64 commands are in flight, the 65th is refused and can be sen
   }, { store });
 });
 
-Deno.test("the sender's own sockets get the event too, each once", () =>
+test("the sender's own sockets get the event too, each once", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);
@@ -147,7 +147,7 @@ Deno.test("the sender's own sockets get the event too, each once", () =>
     }
   }));
 
-Deno.test("a reply echoes the command's id, null without one", () =>
+test("a reply echoes the command's id, null without one", (served) =>
   served(async (server) => {
     const client = await server.open();
     for (const id of ["", "7", "é😀", "\ud800", '"\\', "x".repeat(128), null]) {
@@ -160,7 +160,7 @@ Deno.test("a reply echoes the command's id, null without one", () =>
     }
   }));
 
-Deno.test("unknown fields are ignored, forged ones too: sender, room and numbers are the server's", () =>
+test("unknown fields are ignored, forged ones too: sender, room and numbers are the server's", (served) =>
   served(async (server) => {
     const [ada, eve] = [await server.join("ada"), await server.join("eve")];
     const room = await server.group(ada, eve);
@@ -204,7 +204,7 @@ Deno.test("unknown fields are ignored, forged ones too: sender, room and numbers
     assert.equal(body.n, 0);
   }));
 
-Deno.test("batch: true gets arrays of at most 500 frames and 64 KiB, one object where there is one", () =>
+test("batch: true gets arrays of at most 500 frames and 64 KiB, one object where there is one", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);
@@ -231,7 +231,7 @@ Deno.test("batch: true gets arrays of at most 500 frames and 64 KiB, one object 
     assert.deepEqual(seqs, range(seqs[0], seqs[0] + 1_521));
   }));
 
-Deno.test("without batch every frame is one object", () =>
+test("without batch every frame is one object", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);
@@ -249,7 +249,7 @@ Deno.test("without batch every frame is one object", () =>
     }
   }));
 
-Deno.test("the same clientId with other content gets the first result, differs: true", () =>
+test("the same clientId with other content gets the first result, differs: true", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);

@@ -4,7 +4,7 @@ import { updateMe } from "../../kv/accounts/users.ts";
 import type { Client } from "./client.ts";
 import { saidBye, untilSockets } from "./endings.ts";
 import { doAs, onAnotherDevice, say } from "./people.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Served, test } from "./world.ts";
 
 /** `session.ended`, `bye`, 4401: and the server has nothing of it any more. */
 async function endsWithSession(client: Client): Promise<void> {
@@ -16,7 +16,7 @@ async function endsWithSession(client: Client): Promise<void> {
   );
 }
 
-Deno.test("ending a session closes its sockets at once, those of other sessions stay", () =>
+test("ending a session closes its sockets at once, those of other sessions stay", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const phone = await onAnotherDevice(server, ada);
@@ -52,7 +52,7 @@ Deno.test("ending a session closes its sockets at once, those of other sessions 
     }
   }));
 
-Deno.test("ending all one's sessions closes all one's sockets at once, the asking one after its reply", () =>
+test("ending all one's sessions closes all one's sockets at once, the asking one after its reply", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const asking = await server.connect(ada);
@@ -64,7 +64,7 @@ Deno.test("ending all one's sessions closes all one's sockets at once, the askin
     assert.equal((await server.ask(ada, "GET", "/users/me")).status, 401);
   }));
 
-Deno.test("deleting a user closes all its sockets at once", () =>
+test("deleting a user closes all its sockets at once", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -81,7 +81,7 @@ Deno.test("deleting a user closes all its sockets at once", () =>
     assert.equal(server.realtime.sockets, 1);
   }));
 
-Deno.test("a spent refresh token that comes back ends the session, its sockets too", () =>
+test("a spent refresh token that comes back ends the session, its sockets too", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const client = await server.connect(ada);
@@ -93,7 +93,7 @@ Deno.test("a spent refresh token that comes back ends the session, its sockets t
     await endsWithSession(client);
   }));
 
-Deno.test("a socket that was authenticated at the upgrade is refused in hello when its session ended since", () =>
+test("a socket that was authenticated at the upgrade is refused in hello when its session ended since", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const headers = { Authorization: `Bearer ${ada.token}` };
@@ -105,7 +105,7 @@ Deno.test("a socket that was authenticated at the upgrade is refused in hello wh
     await saidBye(client, 4401, false);
   }));
 
-Deno.test("a changed profile comes to one's own devices whole, to those one shares a room with as others see it, to nobody else", () =>
+test("a changed profile comes to one's own devices whole, to those one shares a room with as others see it, to nobody else", (served) =>
   served(async (server) => {
     const [ada, bob, eve] = [
       await server.join("ada"),
@@ -132,7 +132,7 @@ Deno.test("a changed profile comes to one's own devices whole, to those one shar
     assert.ok(!e.frames.some(isNews));
   }));
 
-Deno.test("one's own read mark comes to one's other devices, to nobody else", () =>
+test("one's own read mark comes to one's other devices, to nobody else", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -153,7 +153,7 @@ Deno.test("one's own read mark comes to one's other devices, to nobody else", ()
     assert.ok(!b.frames.some(({ type }) => type === "receipt.read"));
   }));
 
-Deno.test("a second device does not silence the first, nor does its going", () =>
+test("a second device does not silence the first, nor does its going", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -172,7 +172,7 @@ Deno.test("a second device does not silence the first, nor does its going", () =
     await first.command("message.send", { room, text: "still here" });
   }));
 
-Deno.test("closing one's socket in a friendly way leaves nothing behind", () =>
+test("closing one's socket in a friendly way leaves nothing behind", (served) =>
   served(async (server: Served) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);

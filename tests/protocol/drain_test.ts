@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { LIMITS } from "../../kv/limits.ts";
 import type { Client } from "./client.ts";
 import { saidBye } from "./endings.ts";
-import { served } from "./world.ts";
+import { test } from "./world.ts";
 
-Deno.test("a server that stops says bye with 4001, to come back, to every socket whatever its state", () => {
+test("a server that stops says bye with 4001, to come back, to every socket whatever its state", (served) => {
   const clients: Client[] = [];
   return served(async (server) => {
     const ada = await server.join("ada");
@@ -28,7 +28,7 @@ Deno.test("a server that stops says bye with 4001, to come back, to every socket
   });
 });
 
-Deno.test("what was acknowledged before a stop is there when the bye comes", () =>
+test("what was acknowledged before a stop is there when the bye comes", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);

@@ -1,15 +1,15 @@
 // The way in: who one is, shown at the upgrade, by a ticket or in hello, and until when that holds.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { LIMITS } from "../../kv/limits.ts";
-import { upgrade } from "../../routes/upgrade.ts";
+import { createApp } from "../../routes/app.ts";
+import { listen } from "../../routes/listen.ts";
+import { upgradeNative } from "../../routes/upgrade_native.ts";
 import { FakeClock } from "../fake_clock.ts";
 import type { Client } from "./client.ts";
 import { saidBye, untilSockets } from "./endings.ts";
 import { shakeHands } from "./handshake.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Served, test } from "./world.ts";
 
 async function makeTicket(server: Served, who: Person): Promise<string> {
   const { status, body } = await server.ask(who, "POST", "/auth/tickets");
@@ -30,7 +30,7 @@ async function turnedAway(
   await saidBye(client, closing, closing < 4400);
 }
 
-Deno.test("a socket is authenticated by Authorization: Bearer at the upgrade", () =>
+test("a socket is authenticated by Authorization: Bearer at the upgrade", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const headers = { Authorization: `Bearer ${ada.token}` };
@@ -39,7 +39,7 @@ Deno.test("a socket is authenticated by Authorization: Bearer at the upgrade", (
     assert.equal(user.id, ada.id);
   }));
 
-Deno.test("a socket is authenticated by ?ticket= at the upgrade, once", () =>
+test("a socket is authenticated by ?ticket= at the upgrade, once", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const query = `?ticket=${await makeTicket(server, ada)}`;
@@ -49,7 +49,7 @@ Deno.test("a socket is authenticated by ?ticket= at the upgrade, once", () =>
     assert.deepEqual([status, problem.code], [401, "unauthenticated"]);
   }));
 
-Deno.test("a socket is authenticated by the token in hello", () =>
+test("a socket is authenticated by the token in hello", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const client = await server.open();
@@ -61,7 +61,7 @@ Deno.test("a socket is authenticated by the token in hello", () =>
     assert.equal(session, body.items[0].id);
   }));
 
-Deno.test("who showed who they are at the upgrade may repeat it in hello, but not be somebody else there", () =>
+test("who showed who they are at the upgrade may repeat it in hello, but not be somebody else there", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const headers = { Authorization: `Bearer ${ada.token}` };
@@ -104,7 +104,7 @@ async function badTokens(
   };
 }
 
-Deno.test("a bad token is HTTP 401 at the upgrade, and an error reply, then 4401 in hello", () =>
+test("a bad token is HTTP 401 at the upgrade, and an error reply, then 4401 in hello", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     for (
@@ -125,7 +125,7 @@ Deno.test("a bad token is HTTP 401 at the upgrade, and an error reply, then 4401
     assert.equal(server.realtime.sockets, 0);
   }));
 
-Deno.test("an Authorization that is no Bearer, and a bad ticket, are HTTP 401", () =>
+test("an Authorization that is no Bearer, and a bad ticket, are HTTP 401", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const ticket = await makeTicket(server, ada);
@@ -147,7 +147,7 @@ Deno.test("an Authorization that is no Bearer, and a bad ticket, are HTTP 401", 
     }
   }));
 
-Deno.test("a ticket is good for 30 seconds, and only while its session lives", () => {
+test("a ticket is good for 30 seconds, and only while its session lives", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     const ada = await server.join("ada");
@@ -169,7 +169,7 @@ Deno.test("a ticket is good for 30 seconds, and only while its session lives", (
   }, { clock });
 });
 
-Deno.test("an expired token is token_expired at the upgrade, and then 4101 in hello", () => {
+test("an expired token is token_expired at the upgrade, and then 4101 in hello", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     const { token } = await server.join("ada");
@@ -181,7 +181,7 @@ Deno.test("an expired token is token_expired at the upgrade, and then 4101 in he
   }, { clock, env: { ACCESS_TOKEN_SECONDS: "40" } });
 });
 
-Deno.test("hello must come within 5 s, within 60 s of who authenticated at the upgrade", () => {
+test("hello must come within 5 s, within 60 s of who authenticated at the upgrade", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     const ada = await server.join("ada");
@@ -205,7 +205,7 @@ Deno.test("hello must come within 5 s, within 60 s of who authenticated at the u
   }, { clock });
 });
 
-Deno.test("before hello every command but ping is hello_required, and does nothing", () =>
+test("before hello every command but ping is hello_required, and does nothing", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const headers = { Authorization: `Bearer ${ada.token}` };
@@ -229,7 +229,7 @@ Deno.test("before hello every command but ping is hello_required, and does nothi
     assert.deepEqual([rooms[0].id, rooms[0].n], [room, 0]);
   }));
 
-Deno.test("a second hello is refused and changes nothing", () =>
+test("a second hello is refused and changes nothing", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const client = await server.connect(ada);
@@ -243,7 +243,7 @@ Deno.test("a second hello is refused and changes nothing", () =>
     assert.equal((await client.event(room, seq)).data.sender, ada.id);
   }));
 
-Deno.test("of two hellos at once one is taken", () =>
+test("of two hellos at once one is taken", (served) =>
   served(async (server) => {
     const { token } = await server.join("ada");
     const client = await server.open();
@@ -254,7 +254,7 @@ Deno.test("of two hellos at once one is taken", () =>
     assert.equal(server.realtime.hub.sockets, 1);
   }));
 
-Deno.test("the subprotocol kvorum.v1 is echoed, another one never", () =>
+test("the subprotocol kvorum.v1 is echoed, another one never", (served) =>
   served(async ({ url }) => {
     const echoed = async (offered: string | null) => {
       const headers: Record<string, string> = offered === null
@@ -271,7 +271,7 @@ Deno.test("the subprotocol kvorum.v1 is echoed, another one never", () =>
     assert.equal(await echoed(null), undefined);
   }));
 
-Deno.test("Origin must be the server's own or in ORIGINS, else HTTP 403; absent is fine", () =>
+test("Origin must be the server's own or in ORIGINS, else HTTP 403; absent is fine", (served) =>
   served(async ({ url }) => {
     const statusOf = async (origin: string) =>
       (await shakeHands(url, "", { Origin: origin })).status;
@@ -292,31 +292,36 @@ Deno.test("Origin must be the server's own or in ORIGINS, else HTTP 403; absent 
     assert.equal(problem.code, "forbidden");
   }, { env: { ORIGINS: "https://chat.example.com" } }));
 
-Deno.test("with PUBLIC_URL that is the server's own origin, whatever Host says", () =>
-  served(async ({ realtime }) => {
+test("with PUBLIC_URL that is the server's own origin, whatever Host says", (served) =>
+  served(async ({ core, realtime, transport }) => {
     const publicUrl = "https://chat.example.com";
-    const listener = upgrade(realtime, { publicUrl, origins: [] });
-    const front = createServer().on("upgrade", listener);
-    await new Promise<void>((listening) =>
-      front.listen(0, "127.0.0.1", listening)
-    );
-    const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
+    const [host, port] = ["127.0.0.1", 0];
+    const settings = { publicUrl, origins: [], host, port };
+    // Another one beside it, whose address is not what it says.
+    const app = createApp({
+      core,
+      journal: { error: (event) => assert.fail(event) },
+      ready: () => true,
+      sockets: upgradeNative(realtime, settings),
+    });
+    const front = await listen(transport, app, realtime, settings);
+    const url = `http://${host}:${front.port}`;
     const statusOf = async (origin: string) =>
       (await shakeHands(url, "", { Origin: origin })).status;
     assert.equal(await statusOf(publicUrl), 101);
     assert.equal(await statusOf(url), 403);
-    await new Promise((closed) => front.close(closed));
+    await front.close(0);
   }));
 
-Deno.test("an upgrade elsewhere is 404", () =>
+test("an upgrade elsewhere is 404", (served) =>
   served(async ({ url }) => {
-    for (const path of ["/x", "/", "x", "/../rooms"]) {
+    for (const path of ["/ws", "/nothing", "wsx", "ws/x"]) {
       const { status, problem } = await shakeHands(url, path);
       assert.deepEqual([status, problem.code], [404, "not_found"], path);
     }
   }));
 
-Deno.test("what is no handshake is a problem document, like every refusal", () =>
+test("what is no handshake is a problem document, like every refusal", (served) =>
   served(async ({ url }) => {
     const faults: Record<string, string>[] = [
       { "Sec-WebSocket-Key": "short" },
@@ -335,17 +340,17 @@ Deno.test("what is no handshake is a problem document, like every refusal", () =
     assert.equal(status, 101);
   }));
 
-Deno.test("a request that offers another protocol is answered as if it did not", () =>
+test("a request that offers another protocol is answered as if it did not", (served) =>
   served(async ({ url }) => {
     // As Java's client and `curl --http2` do with every request.
-    const { status, problem } = await shakeHands(url, "/../users/me", {
+    const { status, problem } = await shakeHands(url, "users/me", {
       Upgrade: "h2c",
       Connection: "Upgrade, HTTP2-Settings",
     });
     assert.deepEqual([status, problem.code], [401, "unauthenticated"]);
   }));
 
-Deno.test("auth.expiring is told before the token runs out; then 4101", () => {
+test("auth.expiring is told before the token runs out; then 4101", (served) => {
   const clock = new FakeClock();
   const env = { ACCESS_TOKEN_SECONDS: "40" };
   return served(async (server) => {
@@ -365,7 +370,7 @@ Deno.test("auth.expiring is told before the token runs out; then 4101", () => {
   }, { clock, env });
 });
 
-Deno.test("auth.refresh renews in place", () => {
+test("auth.refresh renews in place", (served) => {
   const clock = new FakeClock();
   const env = { ACCESS_TOKEN_SECONDS: "40" };
   return served(async (server) => {
@@ -389,7 +394,7 @@ Deno.test("auth.refresh renews in place", () => {
   }, { clock, env });
 });
 
-Deno.test("auth.refresh takes no bad, no expired and nobody else's token, and leaves the old one", () => {
+test("auth.refresh takes no bad, no expired and nobody else's token, and leaves the old one", (served) => {
   const clock = new FakeClock();
   const env = { ACCESS_TOKEN_SECONDS: "40" };
   return served(async (server) => {
@@ -419,7 +424,7 @@ Deno.test("auth.refresh takes no bad, no expired and nobody else's token, and le
   }, { clock, env });
 });
 
-Deno.test("a user may hold as many sockets as limits says, at least 20; others are not concerned", () =>
+test("a user may hold as many sockets as limits says, at least 20; others are not concerned", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     assert.ok(LIMITS.socketsPerUser >= 20);
@@ -441,7 +446,7 @@ Deno.test("a user may hold as many sockets as limits says, at least 20; others a
     await server.connect(ada);
   }));
 
-Deno.test("commands sent right behind hello wait for its answer", () =>
+test("commands sent right behind hello wait for its answer", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);

@@ -11,7 +11,7 @@ import { ROUTES } from "../../routes/routes.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Frame, ReplyError, unlessClosed } from "./client.ts";
 import { Replica, requireAgreement } from "./replica.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Serve, type Served, test } from "./world.ts";
 
 type Way = "socket" | "REST";
 
@@ -378,15 +378,20 @@ for (const { name, access } of OPERATIONS) {
   const ways: Way[] = access === "public" ? ["REST"] : ["socket", "REST"];
   for (const one of CASES[name] ?? []) {
     for (const way of one.silent === READS ? ways.slice(0, 1) : ways) {
-      Deno.test(
+      test(
         `${name} by ${way}, ${one.title}: old snapshot + events = fresh snapshot`,
-        () => play(name, one, way),
+        (served) => play(served, name, one, way),
       );
     }
   }
 }
 
-async function play(name: string, one: Case, way: Way): Promise<void> {
+async function play(
+  served: Serve,
+  name: string,
+  one: Case,
+  way: Way,
+): Promise<void> {
   const clock = new FakeClock();
   await served(async (server) => {
     const stage = await setStage(server);

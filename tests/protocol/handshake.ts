@@ -10,13 +10,16 @@ export interface Handshake {
   readonly problem: any;
 }
 
-/** Asks the server at `url` for a socket and gives it up at once. */
+/** Asks the server at `url` for a socket and gives it up at once. `target` is seen from the socket's path. */
 export async function shakeHands(
   url: string,
-  query = "",
+  target = "",
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Handshake> {
-  const { hostname, port, host } = new URL(url);
+  const { hostname, port, host, pathname, search } = new URL(
+    target,
+    `${url}/api/v1/ws`,
+  );
   using connection = await Deno.connect({ hostname, port: Number(port) });
   const lines = Object.entries({
     Host: host,
@@ -26,7 +29,7 @@ export async function shakeHands(
     "Sec-WebSocket-Version": "13",
     ...headers,
   }).map(([name, value]) => `${name}: ${value}`);
-  const request = [`GET /api/v1/ws${query} HTTP/1.1`, ...lines, "", ""];
+  const request = [`GET ${pathname}${search} HTTP/1.1`, ...lines, "", ""];
   await connection.write(Buffer.from(request.join("\r\n")));
 
   let text = "";

@@ -7,7 +7,7 @@ import type { Client, Frame } from "./client.ts";
 import { untilSockets } from "./endings.ts";
 import { holding } from "./held_store.ts";
 import { doAs, range, say } from "./people.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Served, test } from "./world.ts";
 
 /** Makes groups of one's own, one after the other; answers their ids, latest activity first. */
 async function makeRooms(
@@ -38,7 +38,7 @@ async function greet(
   return { client, welcome: await client.command("hello", data) };
 }
 
-Deno.test("hello answers session, user, heartbeatMs, limits and rooms", () =>
+test("hello answers session, user, heartbeatMs, limits and rooms", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(bob, ada);
@@ -74,7 +74,7 @@ Deno.test("hello answers session, user, heartbeatMs, limits and rooms", () =>
     assert.deepEqual(welcome.rooms, body.items, "as in my list");
   }));
 
-Deno.test("frames begin with type, then id or room and seq", () =>
+test("frames begin with type, then id or room and seq", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const client = await server.open();
@@ -97,7 +97,7 @@ Deno.test("frames begin with type, then id or room and seq", () =>
     assert.ok(raw.every((text) => text === JSON.stringify(JSON.parse(text))));
   }));
 
-Deno.test("hello lists the latest activity first, 200 rooms, and resume the next 200", () => {
+test("hello lists the latest activity first, 200 rooms, and resume the next 200", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     const ada = await server.join("ada");
@@ -122,7 +122,7 @@ Deno.test("hello lists the latest activity first, 200 rooms, and resume the next
   }, { clock });
 });
 
-Deno.test("a cursor that is none is invalid", () =>
+test("a cursor that is none is invalid", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const { client } = await greet(server, ada);
@@ -132,7 +132,7 @@ Deno.test("a cursor that is none is invalid", () =>
     }
   }));
 
-Deno.test("a room that moves between two pages is not lost, a new one is added, each is listed once", () =>
+test("a room that moves between two pages is not lost, a new one is added, each is listed once", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const rooms = await makeRooms(server, ada, LIMITS.roomsPerHello + 20);
@@ -161,7 +161,7 @@ Deno.test("a room that moves between two pages is not lost, a new one is added, 
     assert.deepEqual(client.events(moved!).map(({ seq }) => seq), [second]);
   }));
 
-Deno.test("a room is live from where it was listed: what is committed while hello is answered comes exactly once", () =>
+test("a room is live from where it was listed: what is committed while hello is answered comes exactly once", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -187,7 +187,7 @@ Deno.test("a room is live from where it was listed: what is committed while hell
     }
   }));
 
-Deno.test("events right after hello's reply arrive, even before the client looked at it", () =>
+test("events right after hello's reply arrive, even before the client looked at it", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);
@@ -202,7 +202,7 @@ Deno.test("events right after hello's reply arrive, even before the client looke
     assert.equal(client.events(room).length, 1);
   }));
 
-Deno.test("a room one is added to while hello is answered is listed or added, once", () =>
+test("a room one is added to while hello is answered is listed or added, once", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     for (let round = 0; round < 60; round++) {
@@ -229,7 +229,7 @@ Deno.test("a room one is added to while hello is answered is listed or added, on
     }
   }));
 
-Deno.test("a socket that goes while hello, resume or room.subscribe is being answered is forgotten whole", async () => {
+test("a socket that goes while hello, resume or room.subscribe is being answered is forgotten whole", async (served) => {
   const store = await holding();
   await served(async (server) => {
     const ada = await server.join("ada");
@@ -266,7 +266,7 @@ Deno.test("a socket that goes while hello, resume or room.subscribe is being ans
   }, { store });
 });
 
-Deno.test("as many places as a frame takes, of rooms one is not in, are as many gaps, and nothing is followed", () =>
+test("as many places as a frame takes, of rooms one is not in, are as many gaps, and nothing is followed", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const theirs = await server.group(await server.join("bob"));

@@ -7,7 +7,7 @@ import { SESSION_COMMANDS } from "../../realtime/session/commands.ts";
 import { seedGiven } from "../seed_given.ts";
 import type { Client } from "./client.ts";
 import { say } from "./people.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Served, test } from "./world.ts";
 
 const INPUTS: ReadonlyMap<string, z.ZodType> = new Map(
   [
@@ -67,7 +67,7 @@ const WRONG: readonly unknown[] = [
   { x: { epoch: LONE, seq: -1 } },
 ];
 
-Deno.test("every field of every command refuses what it does not take, and nothing changes", () =>
+test("every field of every command refuses what it does not take, and nothing changes", (served) =>
   served(async (server) => {
     const { client, ada, bob, room } = await inRoom(server);
     const { body } = await server.ask(ada, "GET", `/rooms/${room}/messages`);
@@ -112,7 +112,7 @@ Deno.test("every field of every command refuses what it does not take, and nothi
     assert.deepEqual(client.frames.filter(({ type }) => type !== "reply"), []);
   }));
 
-Deno.test("whatever JSON a command brings, the answer is a reply, never internal", () =>
+test("whatever JSON a command brings, the answer is a reply, never internal", (served) =>
   served(async (server) => {
     const { client, room, bob } = await inRoom(server);
     // What ends the session, or is asked for in earnest, has tests of its own.
@@ -137,7 +137,7 @@ Deno.test("whatever JSON a command brings, the answer is a reply, never internal
     await client.settle();
   }));
 
-Deno.test("whatever text comes as a frame, the server answers or closes, and goes on", () =>
+test("whatever text comes as a frame, the server answers or closes, and goes on", (served) =>
   served(async (server) => {
     const { ada } = await inRoom(server);
     const before = await everything(server);
@@ -171,7 +171,7 @@ Deno.test("whatever text comes as a frame, the server answers or closes, and goe
     assert.equal(await everything(server), before);
   }));
 
-Deno.test("lone surrogates are refused in texts, names, ids, clientIds and map keys, alone and within", () =>
+test("lone surrogates are refused in texts, names, ids, clientIds and map keys, alone and within", (served) =>
   served(async (server) => {
     const { client, room } = await inRoom(server);
     const before = await everything(server);
@@ -206,7 +206,7 @@ Deno.test("lone surrogates are refused in texts, names, ids, clientIds and map k
     await client.command("message.send", { room, text: "😀\ud83d\ude00" });
   }));
 
-Deno.test("__proto__ in data reaches nothing", () =>
+test("__proto__ in data reaches nothing", (served) =>
   served(async (server) => {
     const { client, room } = await inRoom(server);
     for (
@@ -230,7 +230,7 @@ Deno.test("__proto__ in data reaches nothing", () =>
     assert.equal(({} as Record<string, unknown>)["epoch"], undefined);
   }));
 
-Deno.test("an ordinal beyond all reason is a refusal or a gap, never a fault", () =>
+test("an ordinal beyond all reason is a refusal or a gap, never a fault", (served) =>
   served(async (server) => {
     const { client, room } = await inRoom(server);
     const [{ epoch }] = client.frames[0].data.rooms;

@@ -9,7 +9,7 @@ import {
   type Oidc,
   startOidc,
 } from "./oidc.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Serve, type Served, served, test } from "./world.ts";
 
 const MINUTE = 60_000;
 
@@ -19,11 +19,15 @@ interface Setting {
   /** Stops the provider and, where there are keys, starts it again with these. */
   restart(...keys: JWK[]): Promise<void>;
   /** Runs a server that accepts the provider's tokens, on the same clock. */
-  serve(test: (server: Served) => Promise<void>): Promise<void>;
+  serve(act: (server: Served) => Promise<void>): Promise<void>;
 }
 
 /** Runs a test with a provider that signs with this key. */
-async function withOidc(key: JWK, test: (setting: Setting) => Promise<void>) {
+async function withOidc(
+  served: Serve,
+  key: JWK,
+  act: (setting: Setting) => Promise<void>,
+) {
   let oidc: Oidc = await startOidc([key]);
   const { issuer } = oidc;
   const clock = new FakeClock(Date.now());
@@ -33,10 +37,10 @@ async function withOidc(key: JWK, test: (setting: Setting) => Promise<void>) {
     JWKS_URL: `${issuer}/jwks`,
   };
   try {
-    await test({
+    await act({
       issuer,
       clock,
-      serve: (test) => served(test, { env, clock }),
+      serve: (act) => served(act, { env, clock }),
       async restart(...keys) {
         await oidc.stop();
         if (keys.length > 0) oidc = await startOidc(keys, issuer);
@@ -56,8 +60,9 @@ async function whoIs(server: Served, token: string) {
   return await server.ask(bearer(token), "GET", "/users/me");
 }
 
-Deno.test("who signed in at the owner's provider chats with whoever registered here", async () => {
+test("who signed in at the owner's provider chats with whoever registered here", async (served) => {
   await withOidc(
+    served,
     await makeKey("one"),
     ({ issuer, serve }) =>
       serve(async (server) => {
@@ -120,6 +125,7 @@ Deno.test("who signed in at the owner's provider chats with whoever registered h
 
 Deno.test("a program with a token of its own at the owner's provider is a user, too", async () => {
   await withOidc(
+    served,
     await makeKey("one"),
     ({ issuer, serve }) =>
       serve(async (server) => {
@@ -132,8 +138,9 @@ Deno.test("a program with a token of its own at the owner's provider is a user, 
   );
 });
 
-Deno.test("a deleted user of the owner's provider is nobody here, however often it signs in", async () => {
+test("a deleted user of the owner's provider is nobody here, however often it signs in", async (served) => {
   await withOidc(
+    served,
     await makeKey("one"),
     ({ issuer, serve }) =>
       serve(async (server) => {
@@ -155,11 +162,11 @@ Deno.test("a deleted user of the owner's provider is nobody here, however often 
   );
 });
 
-Deno.test("tokens are taken while the provider's keys change and while it is away", async () => {
+test("tokens are taken while the provider's keys change and while it is away", async (served) => {
   const [one, two, three] = await Promise.all(
     ["one", "two", "three"].map(makeKey),
   );
-  await withOidc(one!, async ({ issuer, clock, serve, restart }) => {
+  await withOidc(served, one!, async ({ issuer, clock, serve, restart }) => {
     const signIn = () => new Browser(issuer).signIn("zoe");
     const spare = [await signIn(), await signIn(), await signIn()];
     await serve(async (server) => {
@@ -191,8 +198,9 @@ Deno.test("tokens are taken while the provider's keys change and while it is awa
   });
 });
 
-Deno.test("a server that never saw the provider's keys says so, and to try again", async () => {
+test("a server that never saw the provider's keys says so, and to try again", async (served) => {
   await withOidc(
+    served,
     await makeKey("one"),
     async ({ issuer, clock, serve, restart }) => {
       const token = await new Browser(issuer).signIn("zoe");

@@ -7,7 +7,7 @@ import type { Client, Frame } from "./client.ts";
 import { saidBye, untilSockets } from "./endings.ts";
 import { shakeHands } from "./handshake.ts";
 import { range } from "./people.ts";
-import { served } from "./world.ts";
+import { test } from "./world.ts";
 
 /** Sends text as it is, and answers the reply it gets. */
 async function reply(client: Client, text: string): Promise<Frame> {
@@ -51,7 +51,7 @@ const BAD_FRAMES: readonly (readonly [string, string | null])[] = [
   ["\ufeff{}", null],
 ];
 
-Deno.test("a frame that is no command gets malformed_frame, with a parsable id or null, and the connection stays", () =>
+test("a frame that is no command gets malformed_frame, with a parsable id or null, and the connection stays", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     for (const [text, id] of BAD_FRAMES) {
@@ -65,7 +65,7 @@ Deno.test("a frame that is no command gets malformed_frame, with a parsable id o
     }
   }));
 
-Deno.test("a binary frame gets malformed_frame, and the connection stays", () =>
+test("a binary frame gets malformed_frame, and the connection stays", (served) =>
   served(async (server) => {
     const client = await server.open();
     client.socket.send(new TextEncoder().encode('{"type":"ping"}'));
@@ -74,7 +74,7 @@ Deno.test("a binary frame gets malformed_frame, and the connection stays", () =>
     await client.settle();
   }));
 
-Deno.test("an unknown type gets unknown_command, and the connection stays", () =>
+test("an unknown type gets unknown_command, and the connection stays", (served) =>
   served(async (server) => {
     const client = await server.connect(await server.join("ada"));
     const types = [
@@ -101,7 +101,7 @@ Deno.test("an unknown type gets unknown_command, and the connection stays", () =
   }));
 
 for (const scale of ["1", "0"]) {
-  Deno.test(`bad frames end the connection with 4400 when they repeat, also with RATE_SCALE=${scale}`, () =>
+  test(`bad frames end the connection with 4400 when they repeat, also with RATE_SCALE=${scale}`, (served) =>
     served(async (server) => {
       const kinds: Record<string, (client: Client) => void> = {
         malformed: (client) => client.send("{"),
@@ -122,7 +122,7 @@ for (const scale of ["1", "0"]) {
     }, { env: { RATE_SCALE: scale } }));
 }
 
-Deno.test("a frame of 128 KiB is read, one byte more is 1009", () =>
+test("a frame of 128 KiB is read, one byte more is 1009", (served) =>
   served(async (server) => {
     const client = await server.open();
     const around = JSON.stringify({ type: "ping", id: "1", data: { x: "" } });
@@ -137,7 +137,7 @@ Deno.test("a frame of 128 KiB is read, one byte more is 1009", () =>
     await untilSockets(server, 0);
   }));
 
-Deno.test("commands too fast get rate_limited with retryAfterMs, which is right, then 4029", () => {
+test("commands too fast get rate_limited with retryAfterMs, which is right, then 4029", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
@@ -167,7 +167,7 @@ Deno.test("commands too fast get rate_limited with retryAfterMs, which is right,
   }, { clock, env: { RATE_SCALE: "1" } });
 });
 
-Deno.test("messages are limited by user, on all sockets together", () => {
+test("messages are limited by user, on all sockets together", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
@@ -192,7 +192,7 @@ Deno.test("messages are limited by user, on all sockets together", () => {
   }, { clock, env: { RATE_SCALE: "1" } });
 });
 
-Deno.test("new sockets are limited by address: HTTP 429 with Retry-After", () => {
+test("new sockets are limited by address: HTTP 429 with Retry-After", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     for (const _ of range(1, RATES.sockets.burst)) {
@@ -206,7 +206,7 @@ Deno.test("new sockets are limited by address: HTTP 429 with Retry-After", () =>
   }, { clock, env: { RATE_SCALE: "1" } });
 });
 
-Deno.test("a flood that waits for nothing is refused and cut off, others go on", () =>
+test("a flood that waits for nothing is refused and cut off, others go on", (served) =>
   served(async (server) => {
     const [ada, eve] = [await server.join("ada"), await server.join("eve")];
     const room = await server.group(ada, eve);

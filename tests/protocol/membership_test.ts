@@ -8,7 +8,7 @@ import { FakeClock } from "../fake_clock.ts";
 import type { Client, Frame } from "./client.ts";
 import { holding } from "./held_store.ts";
 import { doAs, onAnotherDevice, range, say } from "./people.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Served, test } from "./world.ts";
 
 /** Waits for `room.added` of a room; the `nth`, counted from 1. */
 async function added(client: Client, room: string, nth = 1): Promise<Frame> {
@@ -34,7 +34,7 @@ function makeChannel(server: Served, who: Person): Promise<{ id: string }> {
   return doAs(server, who, createRoom, { type: "channel", name: "news" });
 }
 
-Deno.test("room.added, a room as in my list, comes to all sockets of who was added; later events follow", () =>
+test("room.added, a room as in my list, comes to all sockets of who was added; later events follow", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const sockets = [
@@ -58,7 +58,7 @@ Deno.test("room.added, a room as in my list, comes to all sockets of who was add
     }
   }));
 
-Deno.test("room.removed is the last frame of a room, with why: left, removed, deleted", () =>
+test("room.removed is the last frame of a room, with why: left, removed, deleted", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const sockets = [await server.connect(bob), await server.connect(bob)];
@@ -91,7 +91,7 @@ Deno.test("room.removed is the last frame of a room, with why: left, removed, de
     }
   }));
 
-Deno.test("who comes back is told by room.added again, and follows from there", () =>
+test("who comes back is told by room.added again, and follows from there", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -115,7 +115,7 @@ Deno.test("who comes back is told by room.added again, and follows from there", 
     }
   }));
 
-Deno.test("nothing above a removal's seq reaches the removed, whatever is sent around it", () =>
+test("nothing above a removal's seq reaches the removed, whatever is sent around it", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -151,7 +151,7 @@ Deno.test("nothing above a removal's seq reaches the removed, whatever is sent a
     assert.deepEqual(seqs, range(seqs[0], last!), "nobody else misses any");
   }));
 
-Deno.test("removed and added again at once: the client ends up in the room, live", () =>
+test("removed and added again at once: the client ends up in the room, live", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -167,7 +167,7 @@ Deno.test("removed and added again at once: the client ends up in the room, live
     }
   }));
 
-Deno.test("a removal while hello, resume or room.subscribe reads the room ends what they start", async () => {
+test("a removal while hello, resume or room.subscribe reads the room ends what they start", async (served) => {
   const store = await holding();
   await served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
@@ -221,7 +221,7 @@ Deno.test("a removal while hello, resume or room.subscribe reads the room ends w
   }, { store });
 });
 
-Deno.test("room.unsubscribe stops a room's events, room.subscribe starts them, after= from where one was", () =>
+test("room.unsubscribe stops a room's events, room.subscribe starts them, after= from where one was", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -256,7 +256,7 @@ Deno.test("room.unsubscribe stops a room's events, room.subscribe starts them, a
     await b.event(room, next!);
   }));
 
-Deno.test("an unsubscribed room stays one's own: it is neither added again nor silent when it ends", () =>
+test("an unsubscribed room stays one's own: it is neither added again nor silent when it ends", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -273,7 +273,7 @@ Deno.test("an unsubscribed room stays one's own: it is neither added again nor s
     await b.event(room, seq!);
   }));
 
-Deno.test("a stranger reads a channel, but neither subscribes nor sends, and hears nothing", () =>
+test("a stranger reads a channel, but neither subscribes nor sends, and hears nothing", (served) =>
   served(async (server) => {
     const [ada, eve] = [await server.join("ada"), await server.join("eve")];
     const { id: room } = await makeChannel(server, ada);
@@ -297,7 +297,7 @@ Deno.test("a stranger reads a channel, but neither subscribes nor sends, and hea
     await e.event(room, seq!);
   }));
 
-Deno.test("what one may not see and what does not exist get the same answer to every command on a room", () =>
+test("what one may not see and what does not exist get the same answer to every command on a room", (served) =>
   served(async (server) => {
     const [ada, eve] = [await server.join("ada"), await server.join("eve")];
     const theirs = await server.group(ada);
@@ -338,7 +338,7 @@ Deno.test("what one may not see and what does not exist get the same answer to e
     assert.equal(after.seq, seq);
   }));
 
-Deno.test("sleep: an isolate that missed the feed finds rooms that came and the removal that happened", () => {
+test("sleep: an isolate that missed the feed finds rooms that came and the removal that happened", (served) => {
   const clock = new FakeClock();
   return served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];

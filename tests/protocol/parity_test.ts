@@ -11,7 +11,7 @@ import { addToRoom } from "../../kv/rooms/members.ts";
 import { CALLER, run } from "../accounts/world.ts";
 import { roomOf, say, wholeLog } from "../log/world.ts";
 import { toRequest } from "../routes/request.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Served, test } from "./world.ts";
 
 interface Scene {
   readonly server: Served;
@@ -490,7 +490,7 @@ Deno.test("every operation of signed-in users has its cases here, one that works
 let scenes = 0;
 
 for (const [name, cases] of Object.entries(CASES)) {
-  Deno.test(`${name} gives the same by REST and by WebSocket`, () =>
+  test(`${name} gives the same by REST and by WebSocket`, (served) =>
     served((left) =>
       served(async (right) => {
         for (const [i, one] of cases.entries()) {

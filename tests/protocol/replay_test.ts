@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { seedGiven } from "../seed_given.ts";
 import { ReplyError } from "./client.ts";
 import { Replica, requireAgreement } from "./replica.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Served, test } from "./world.ts";
 
 const PEOPLE = 4;
 const HISTORIES = 25;
@@ -57,7 +57,7 @@ function unit() {
   return { min: 0, max: 1, noNaN: true } as const;
 }
 
-Deno.test("after any history, who stayed, who resumed and who reads afresh see the same, and nothing that was taken back", async () => {
+test("after any history, who stayed, who resumed and who reads afresh see the same, and nothing that was taken back", async (served) => {
   await fc.assert(
     fc.asyncProperty(
       history,

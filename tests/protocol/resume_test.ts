@@ -5,7 +5,7 @@ import { createRoom } from "../../kv/rooms/create.ts";
 import { addToRoom, removeFromRoom } from "../../kv/rooms/members.ts";
 import type { Client, Frame } from "./client.ts";
 import { doAs, range, say } from "./people.ts";
-import { type Person, type Served, served } from "./world.ts";
+import { type Person, type Served, test } from "./world.ts";
 
 interface Place {
   readonly epoch: string;
@@ -44,7 +44,7 @@ async function liveAt(
   };
 }
 
-Deno.test("the missing events follow in order, then room.live, then live ones", () =>
+test("the missing events follow in order, then room.live, then live ones", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -83,7 +83,7 @@ Deno.test("the missing events follow in order, then room.live, then live ones", 
     assert.equal(lives.length, 1);
   }));
 
-Deno.test("who missed nothing gets room.live alone", () =>
+test("who missed nothing gets room.live alone", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);
@@ -93,7 +93,7 @@ Deno.test("who missed nothing gets room.live alone", () =>
     assert.deepEqual([live, before], [resume[room]!.seq, []]);
   }));
 
-Deno.test("a room that is not resumed has no replay and no room.live", () =>
+test("a room that is not resumed has no replay and no room.live", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);
@@ -108,7 +108,7 @@ Deno.test("a room that is not resumed has no replay and no room.live", () =>
     );
   }));
 
-Deno.test("a wrong epoch and a future seq are gaps without a replay; live events go on after head", () =>
+test("a wrong epoch and a future seq are gaps without a replay; live events go on after head", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const wrong = await server.group(ada, bob);
@@ -137,7 +137,7 @@ Deno.test("a wrong epoch and a future seq are gaps without a replay; live events
     assert.ok(client.frames.every(({ type }) => type !== "room.live"));
   }));
 
-Deno.test("who left gets a gap without head; who came back gets one up to head: what was said between is not replayed", () =>
+test("who left gets a gap without head; who came back gets one up to head: what was said between is not replayed", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const gone = await server.group(ada, bob);
@@ -174,7 +174,7 @@ Deno.test("who left gets a gap without head; who came back gets one up to head: 
     assert.deepEqual(client.events(back).map((event) => event.seq), [seq]);
   }));
 
-Deno.test("a place of a room beyond the first page holds until its page", () =>
+test("a place of a room beyond the first page holds until its page", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     for (let made = 0; made < LIMITS.roomsPerHello + 5; made++) {
@@ -215,7 +215,7 @@ Deno.test("a place of a room beyond the first page holds until its page", () =>
     }
   }));
 
-Deno.test("resume without a cursor resumes rooms that were listed before", () =>
+test("resume without a cursor resumes rooms that were listed before", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const room = await server.group(ada);
@@ -238,7 +238,7 @@ Deno.test("resume without a cursor resumes rooms that were listed before", () =>
     ]);
   }));
 
-Deno.test("many rooms are replayed side by side, each in order and whole", () =>
+test("many rooms are replayed side by side, each in order and whole", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const rooms: string[] = [];
@@ -261,7 +261,7 @@ Deno.test("many rooms are replayed side by side, each in order and whole", () =>
     assert.ok(switches > rooms.length, "one after the other");
   }));
 
-Deno.test("what is sent during a resume is neither missing nor doubled", () =>
+test("what is sent during a resume is neither missing nor doubled", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);
@@ -291,7 +291,7 @@ Deno.test("what is sent during a resume is neither missing nor doubled", () =>
     }
   }));
 
-Deno.test("10,000 missed messages all come, in order", () =>
+test("10,000 missed messages all come, in order", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
     const room = await server.group(ada, bob);

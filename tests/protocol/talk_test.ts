@@ -1,8 +1,8 @@
 // Two people talking, the shortest story there is.
 import assert from "node:assert/strict";
-import { served } from "./world.ts";
+import { test } from "./world.ts";
 
-Deno.test("two people in a group get each other's messages, in one order", () =>
+test("two people in a group get each other's messages, in one order", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const bob = await server.join("bob");
@@ -27,7 +27,7 @@ Deno.test("two people in a group get each other's messages, in one order", () =>
     );
   }));
 
-Deno.test("the reply to a message comes before its event", () =>
+test("the reply to a message comes before its event", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
     const a = await server.connect(ada);

@@ -8,8 +8,10 @@ import { readSettings } from "../../kv/settings.ts";
 import type { Store } from "../../kv/store.ts";
 import { start } from "../../main.ts";
 import type { Realtime } from "../../realtime/realtime.ts";
+import type { Transport } from "../../routes/listen.ts";
 import { CALLER, COST, type SignedIn } from "../accounts/world.ts";
 import { conformsToRest } from "../documents/conforms.ts";
+import { CANNOT, type Cannot, type Inability } from "../sockets/cannot.ts";
 import { Client, type ClientOptions } from "./client.ts";
 
 export interface Person {
@@ -30,6 +32,7 @@ export interface Answer {
 export interface Served {
   /** Without a slash at the end. */
   readonly url: string;
+  readonly transport: Exclude<Transport, "hosted">;
   readonly core: Core;
   readonly realtime: Realtime;
   /** Errors that were logged; a test that foresees some empties it. */
@@ -54,16 +57,49 @@ export interface Served {
 
 export interface ServedOptions {
   /** `native`: Deno listens, with its own sockets. */
-  readonly transport?: "node" | "native";
+  readonly transport?: Served["transport"];
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly store?: Store;
 }
 
+/** {@link served} over the transport in turn. */
+export type Serve = (
+  act: (server: Served) => Promise<void>,
+  options?: Omit<ServedOptions, "transport">,
+) => Promise<void>;
+
+type Act = (served: Serve) => void | Promise<void>;
+
+/** What docs/transports.md calls them, and what main.ts does. */
+const TRANSPORTS = [["ws", "node"], ["native", "native"]] as const;
+
+/**
+ * Registers a test on each transport. On one of `unless` it is shown what holds instead, and by the name of
+ * the row in docs/transports.md why.
+ */
+export function test(
+  name: string,
+  act: Act,
+  { unless = {} }: {
+    unless?: Partial<Record<Inability["adapter"], readonly [Cannot, Act]>>;
+  } = {},
+): void {
+  for (const [label, transport] of TRANSPORTS) {
+    const serve: Serve = (act, options) =>
+      served(act, { ...options, transport });
+    const [cannot, instead = act] = unless[label] ?? [];
+    const title = cannot === undefined
+      ? `${label}: ${name}`
+      : `${label}, not so: ${name}; ${CANNOT[cannot].instead}`;
+    Deno.test(title, async () => await instead(serve));
+  }
+}
+
 /** Runs a test against a server of its own and ends both; a fault that was logged fails the test. */
 export async function served(
-  test: (server: Served) => Promise<void>,
-  { env = {}, ...parts }: ServedOptions = {},
+  act: (server: Served) => Promise<void>,
+  { env = {}, transport = "node", ...parts }: ServedOptions = {},
 ): Promise<void> {
   const logged: Served["logged"] = [];
   const note = (event: string, fields?: Fields) => {
@@ -81,6 +117,7 @@ export async function served(
     journal: { debug: quiet, info: quiet, warn: note, error: note },
     clock: systemClock,
     passwords: { cores: 2, cost: COST },
+    transport,
     ...parts,
   });
   const { url, core, realtime } = running;
@@ -112,6 +149,7 @@ export async function served(
   };
   const server: Served = {
     url,
+    transport,
     core,
     realtime,
     logged,
@@ -139,7 +177,7 @@ export async function served(
     },
   };
   try {
-    await test(server);
+    await act(server);
     assert.deepEqual(logged, [], "the server reported faults");
   } finally {
     for (const client of clients) await client.terminate();
