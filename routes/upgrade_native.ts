@@ -1,5 +1,5 @@
 // The way in for sockets where Deno itself serves: Hono's helper makes the native socket, the session takes it over.
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { upgradeWebSocket } from "hono/deno";
 import type { Realtime } from "../realtime/realtime.ts";
 import { attendNative, IDLE_SECONDS } from "../realtime/sockets/native.ts";
@@ -12,32 +12,35 @@ export function upgradeNative(
   realtime: Realtime,
   entrance: Entrance,
 ): MiddlewareHandler<Env> {
-  return async (c, next) => {
-    const header = (name: string) => c.req.header(name);
-    // Many HTTP clients offer h2c; what is offered and not taken is a request like any other.
-    if (header("upgrade")?.toLowerCase() !== "websocket") return await next();
-    requireHandshake(c.req.method, header);
+  const accept = acceptNative(async (c) => {
     const { caller, shown } = await admit(realtime, entrance, {
       query: new URL(c.req.url).searchParams,
       peer: c.env?.incoming?.socket.remoteAddress,
-      header,
+      header: (name) => c.req.header(name),
     });
-    const attend = realtime.attend(caller, shown);
-    return await acceptNative(attend, realtime.report)(c, next);
+    return realtime.attend(caller, shown);
+  }, realtime.report);
+  return async (c, next) => {
+    // Many HTTP clients offer h2c; what is offered and not taken is a request like any other.
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      return await next();
+    }
+    return await accept(c);
   };
 }
 
 /**
- * Answers a handshake with 101; `attend` is called when the socket is open. What is no handshake is
- * refused: `invalid`, or `method_not_allowed`.
+ * Answers a handshake with 101. What is no handshake is refused: `invalid`, or `method_not_allowed`; so is
+ * whom `attendant` refuses. What that answers is called when the socket is open.
  */
 export function acceptNative(
-  attend: Attend,
+  attendant: (c: Context<Env>) => Promise<Attend>,
   report: (thrown: unknown) => void,
   closeMs?: number,
-): MiddlewareHandler<Env> {
+): (c: Context<Env>) => Promise<Response> {
   return async (c) => {
     requireHandshake(c.req.method, (name) => c.req.header(name));
+    const attend = await attendant(c);
     const header = (name: string) => c.req.header(name) ?? "";
     const offered = header("sec-websocket-protocol").split(/\s*,\s*/);
     // The helper knows `websocket` in small letters only, and what the server sent can't be changed.

@@ -53,7 +53,7 @@ function serveNatively(
 ): Promise<SocketServer> {
   const app = new Hono<Env>();
   app.onError((thrown, c) => answerProblem(c, thrown));
-  app.all("/", acceptNative(attend, report, closeMs));
+  app.all("/", acceptNative(() => Promise.resolve(attend), report, closeMs));
   const { port, close } = serveNative(app, { host: "127.0.0.1", port: 0 });
   return Promise.resolve({ port, close: () => close(1_000) });
 }
