@@ -1,5 +1,7 @@
 // Why the server ends a socket: 40xx come back and resume, 41xx come back after mending, 44xx do not.
+import { repliesFirst } from "../../kv/log/feed.ts";
 import { userFrame } from "../frames.ts";
+import type { Outbox } from "./outbox.ts";
 
 export const CLOSINGS = {
   draining: { code: 4001, meaning: "the server stops or moves; come back" },
@@ -28,4 +30,15 @@ export function byeFrame(closing: Closing, afterMs: number): string {
     reconnect: code < 4400,
     afterMs,
   });
+}
+
+/** The session has ended, or its user is gone: says so, and ends the socket for it. */
+export async function endWithSession(
+  host: { readonly outbox: Outbox; end(closing: Closing): void },
+  session: string,
+): Promise<void> {
+  // Perhaps by a command of this very socket.
+  await repliesFirst();
+  host.outbox.push(userFrame("session.ended", { session }));
+  host.end("unauthenticated");
 }

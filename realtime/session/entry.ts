@@ -5,7 +5,6 @@ import { toTimestamp } from "../../kv/clock.ts";
 import type { Core } from "../../kv/core.ts";
 import { Refused } from "../../kv/errors.ts";
 import { LIMITS } from "../../kv/limits.ts";
-import { repliesFirst } from "../../kv/log/feed.ts";
 import type { Principal } from "../../kv/principal.ts";
 import { requireAccess } from "../../kv/rooms/access.ts";
 import { requireJoinedRoom } from "../../kv/rooms/mine.ts";
@@ -13,7 +12,7 @@ import type { MyRoom } from "../../kv/shapes.ts";
 import { userFrame } from "../frames.ts";
 import type { Shared } from "../shared.ts";
 import type { SocketPort } from "../sockets/port.ts";
-import type { Closing } from "./closing.ts";
+import { type Closing, endWithSession } from "./closing.ts";
 import {
   type Answer,
   type Gap,
@@ -36,6 +35,8 @@ export interface Host {
   /** The socket does not take what it is sent. */
   lagging(): void;
   end(closing: Closing): void;
+  /** Ends it unless the session lives. Never rejects. */
+  requireLive(principal: Principal): Promise<void>;
 }
 
 /** How long before its token runs out a client is told. */
@@ -73,7 +74,7 @@ export class Entry {
       rooms: this.#rooms,
       listing: this.#listing,
       report,
-      sessionEnded: () => void this.#sessionEnded(),
+      sessionEnded: () => void endWithSession(host, this.principal.session),
     }, principal);
     // Before anything is read: what changes from now on is told.
     hub.attend(user, this.#news);
@@ -167,14 +168,6 @@ export class Entry {
     this.#news.close();
     this.#rooms.close();
     this.host.shared.hub.leave(this.principal.user, this.#news);
-  }
-
-  async #sessionEnded(): Promise<void> {
-    // Perhaps by a command of this very socket.
-    await repliesFirst();
-    const { session } = this.principal;
-    this.host.outbox.push(userFrame("session.ended", { session }));
-    this.host.end("unauthenticated");
   }
 
   #watchExpiry(): void {

@@ -21,6 +21,7 @@ import { Entry, type Host } from "./entry.ts";
 import type { Pulse } from "./heartbeat.ts";
 import { Lanes } from "./lanes.ts";
 import { Outbox } from "./outbox.ts";
+import { Waiting } from "./waiting.ts";
 
 export class Session implements SocketEvents, Host, Commanded {
   readonly outbox: Outbox;
@@ -34,6 +35,7 @@ export class Session implements SocketEvents, Host, Commanded {
   #held = false;
   #inFlight = 0;
   #ended = false;
+  readonly #waiting: Waiting | null;
   #entry: Entry | null = null;
 
   /**
@@ -60,6 +62,7 @@ export class Session implements SocketEvents, Host, Commanded {
       shown ? LIMITS.helloWithinAuthenticatedMs : LIMITS.helloWithinMs,
       () => this.end("unauthenticated"),
     );
+    this.#waiting = shown && new Waiting(this, shown);
   }
 
   text(frame: string): void {
@@ -120,6 +123,7 @@ export class Session implements SocketEvents, Host, Commanded {
     }
     if (this.#entry) throw new Refused("conflict", "Hello was said already.");
     if (this.#ended) throw new Refused("unauthenticated", "The socket ended.");
+    this.#waiting?.leave();
     if (this.shared.hub.of(principal.user).size >= LIMITS.socketsPerUser) {
       // By then the heartbeat has ended those that are dead.
       throw new Refused("rate_limited", "This user has too many sockets.", {
@@ -153,13 +157,22 @@ export class Session implements SocketEvents, Host, Commanded {
     this.port.close(CLOSINGS[closing].code, closing);
   }
 
+  async requireLive(principal: Principal): Promise<void> {
+    try {
+      await this.shared.core.accounts.sessions.requireLive(principal);
+    } catch (thrown) {
+      if (!(thrown instanceof Refused)) this.shared.report(thrown);
+      this.end(thrown instanceof Refused ? "unauthenticated" : "draining");
+    }
+  }
+
   /** Starts what has arrived, in order, once the session is known to live. */
   #startArrived(): void {
     const { sessions } = this.shared.core.accounts;
     while (this.#arrived.length > 0 && !this.#held && !this.#ended) {
       const principal = this.#entry?.principal;
       if (principal && !sessions.isFresh(principal.session)) {
-        this.#holdUntil(this.#check(principal));
+        this.#holdUntil(this.requireLive(principal));
         return;
       }
       this.#start(this.#arrived.shift()!);
@@ -173,15 +186,6 @@ export class Session implements SocketEvents, Host, Commanded {
       this.#held = false;
       this.#startArrived();
     });
-  }
-
-  async #check(principal: Principal): Promise<void> {
-    try {
-      await this.shared.core.accounts.sessions.requireLive(principal);
-    } catch (thrown) {
-      if (!(thrown instanceof Refused)) this.shared.report(thrown);
-      this.end(thrown instanceof Refused ? "unauthenticated" : "draining");
-    }
   }
 
   #start(command: Command): void {
@@ -236,6 +240,7 @@ export class Session implements SocketEvents, Host, Commanded {
     this.#helloDue.clear();
     this.#drainDue.clear();
     this.shared.heartbeat.leave(this.#pulse);
+    this.#waiting?.leave();
     this.#entry?.leave();
     this.left();
   }

@@ -1,6 +1,8 @@
 // Several sockets of one user: what each is told of the user, and how the end of a session ends its sockets.
 import assert from "node:assert/strict";
 import { updateMe } from "../../kv/accounts/users.ts";
+import { keys } from "../../kv/keys.ts";
+import { FakeClock } from "../fake_clock.ts";
 import type { Client } from "./client.ts";
 import { saidBye, untilSockets } from "./endings.ts";
 import { doAs, onAnotherDevice, say } from "./people.ts";
@@ -93,17 +95,46 @@ test("a spent refresh token that comes back ends the session, its sockets too", 
     await endsWithSession(client);
   }));
 
-test("a socket that was authenticated at the upgrade is refused in hello when its session ended since", (served) =>
+test("a socket that was authenticated at the upgrade ends with its session, before hello too", (served) =>
   served(async (server) => {
     const ada = await server.join("ada");
-    const headers = { Authorization: `Bearer ${ada.token}` };
-    const client = await server.open({ headers });
+    const opened = async ({ token }: Person) =>
+      await server.open({ headers: { Authorization: `Bearer ${token}` } });
+    const client = await opened(ada);
+    const other = await opened(await onAnotherDevice(server, ada));
+    const { body } = await server.ask(ada, "GET", "/auth/sessions");
+    const { id: session } = body.items.find((
+      { current }: { current: boolean },
+    ) => current);
     const { refreshToken } = ada;
     await server.ask(null, "POST", "/auth/logout", { refreshToken });
-    const { error } = await client.ask("hello");
-    assert.equal(error.code, "unauthenticated");
     await saidBye(client, 4401, false);
+    const [ended, ...more] = client.frames.map(({ data }) => data);
+    assert.deepEqual(ended, { session });
+    assert.equal(more.length, 1);
+    await other.command("hello");
+    assert.equal(server.realtime.hub.of(ada.id).size, 1);
+    assert.equal(server.realtime.sockets, 1);
   }));
+
+test("a session that ends between the upgrade's check and the socket's opening ends it too", (served) => {
+  const clock = new FakeClock();
+  return served(async ({ core, realtime, ...server }) => {
+    const ada = await server.join("ada");
+    const { body } = await server.ask(ada, "GET", "/auth/sessions");
+    const key = keys.session(body.items[0].id);
+    // The check believes what it knows; that it ended is told while nobody listens.
+    await core.store.commit({ checks: [], mutations: [{ key, delete: true }] });
+    const attend = realtime.attend.bind(realtime);
+    realtime.attend = (caller, shown) => (port) => {
+      core.accounts.sessions.forget(body.items[0].id);
+      return attend(caller, shown)(port);
+    };
+    const headers = { Authorization: `Bearer ${ada.token}` };
+    await saidBye(await server.open({ headers }), 4401, false);
+    assert.equal(realtime.sockets, 0);
+  }, { clock });
+});
 
 test("a changed profile comes to one's own devices whole, to those one shares a room with as others see it, to nobody else", (served) =>
   served(async (server) => {
