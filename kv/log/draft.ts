@@ -12,18 +12,15 @@ import {
   toMessageFrame,
 } from "./event.ts";
 import type { Ring } from "./feed.ts";
-import type { Head } from "./head.ts";
+import { foldedOf, type Head } from "./head.ts";
 import type { RoomState } from "./room_state.ts";
-import { entryBytes, Sender } from "./sent.ts";
+import type { Fold } from "./tail.ts";
 
 /**
- * A commit takes 1,000 mutations, 800 KiB of values and, on a denokv server, 10 checks. One change more, a page of
- * `clientId`s now and then, the head and its news must still fit.
+ * A commit takes 1,000 mutations, 800 KiB of values and, on a denokv server, 10 checks. One change more, the head
+ * and its news must still fit.
  */
 const FULL = { mutations: 880, bytes: 640 * 1024, checks: 7 };
-/** What is written of a sender besides the messages: the open row, and the page that it may fill. */
-const ROWS_OF_SENDER = 2;
-
 export interface NewMessage {
   readonly nonce: string;
   readonly sender: string;
@@ -41,16 +38,29 @@ export class Draft {
   readonly #members = new Map<string, Member | null>();
   readonly #sent = new Map<string, Map<string, Message>>();
   readonly #at: string;
-  #bytes = 0;
+  readonly #unfolded: Record<string, number>;
+  #bytes: number;
 
-  /** @param commit the id by which this commit is recognised when its answer is lost */
+  /**
+   * @param commit the id by which this commit is recognised when its answer is lost
+   * @param fold what is to be brought up by the way
+   */
   constructor(
     private readonly store: Store,
     readonly base: RoomState,
     commit: string,
     now: number,
+    private readonly fold: Fold | null = null,
   ) {
-    this.head = { ...base.head, commit, at: Math.max(now, base.head.at) };
+    this.#unfolded = { ...(fold ?? base.head).unfolded };
+    this.#bytes = fold?.bytes ?? 0;
+    this.head = {
+      ...base.head,
+      commit,
+      at: Math.max(now, base.head.at),
+      folded: (fold ?? base.head).folded ?? foldedOf(base.head),
+      unfolded: this.#unfolded,
+    };
     this.#at = toTimestamp(this.head.at);
   }
 
@@ -60,7 +70,7 @@ export class Draft {
 
   /** Room for one more change? */
   get full(): boolean {
-    const rows = this.#mutations.length + ROWS_OF_SENDER * this.#sent.size;
+    const rows = this.#mutations.length + (this.fold?.rows.length ?? 0);
     return rows >= FULL.mutations || this.#bytes >= FULL.bytes ||
       this.checks.length >= FULL.checks;
   }
@@ -101,6 +111,7 @@ export class Draft {
   /** How many messages a user, who must have been met as a sender, has sent in the room. */
   sentCount(user: string): number {
     return (this.base.sender(user)?.count ?? 0) +
+      (this.base.head.unfolded?.[user] ?? 0) +
       (this.#sent.get(user)?.size ?? 0);
   }
 
@@ -152,12 +163,9 @@ export class Draft {
       at: this.#at,
     };
     let sent = this.#sent.get(sender);
-    if (!sent) {
-      this.#sent.set(sender, sent = new Map());
-      this.#bytes += this.base.sender(sender)?.openBytes ?? 0;
-    }
-    this.#bytes += entryBytes(clientId);
+    if (!sent) this.#sent.set(sender, sent = new Map());
     sent.set(clientId, message);
+    this.#unfolded[sender] = (this.#unfolded[sender] ?? 0) + 1;
     const frame = toMessageFrame(message);
     this.rows.push({ seq, frame, message });
     this.set(keys.message(this.room, seq), frame);
@@ -210,23 +218,10 @@ export class Draft {
       checks: [{ key: headKey, version: this.base.version }, ...this.checks],
       mutations: [
         ...this.#mutations,
-        ...this.#senderRows(),
+        ...this.fold?.rows ?? [],
         { key: headKey, value: this.head },
       ],
     };
-  }
-
-  #senderRows(): Mutation[] {
-    const rows: Mutation[] = [];
-    for (const [user, sent] of this.#sent) {
-      const sender = this.base.sender(user) ?? new Sender();
-      const { open, pages } = sender.with([...sent.values()]);
-      rows.push({ key: keys.sender(this.room, user), value: open });
-      for (const { last, value } of pages) {
-        rows.push({ key: keys.sentPage(this.room, user, last), value });
-      }
-    }
-    return rows;
   }
 }
 

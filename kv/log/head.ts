@@ -14,6 +14,10 @@ export interface Head {
   at: number;
   /** The `seq` of the last message, 0 where there is none. */
   lastMessage: number;
+  /** Up to where the senders' rows tell what was sent (log/tail.ts); absent where they tell everything. */
+  folded?: Folded;
+  /** How many messages each sender has sent since. */
+  unfolded?: Record<string, number>;
   readonly type: RoomType;
   name?: string;
   description?: string;
@@ -24,6 +28,16 @@ export interface Head {
   readonly pair?: readonly [string, string];
   /** A tombstone: nobody sees the room any more, a job clears what is left of it. */
   deleted?: true;
+}
+
+/** A place in the log: a `seq`, and how many messages there were. */
+export interface Folded {
+  readonly seq: number;
+  readonly n: number;
+}
+
+export function foldedOf({ folded, seq, n }: Head): Folded {
+  return folded ?? { seq, n };
 }
 
 /** Names one life of a room's log: it changes when the store is restored to an older state. */

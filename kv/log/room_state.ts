@@ -1,23 +1,47 @@
 // What a writer knows of its room between commits: exact as long as the check of the head succeeds.
 import { keys } from "../keys.ts";
 import type { Store } from "../store.ts";
-import { type LogRow, type Member, toMessage } from "./event.ts";
-import type { Head } from "./head.ts";
+import type { LogRow, Member } from "./event.ts";
+import { foldedOf, type Head } from "./head.ts";
 import { readSender, type Sender } from "./sent.ts";
+import {
+  type Due,
+  entriesOf,
+  type Fold,
+  fold,
+  isDue,
+  readTail,
+  type TailEntry,
+} from "./tail.ts";
 
 const KNOWN_USERS = 5000;
 
 export class RoomState {
   readonly #members = new Map<string, Member | null>();
   readonly #senders = new Map<string, Sender>();
+  /** Messages that their senders' rows do not tell of; null as long as no sender was met. */
+  #tail: TailEntry[] | null = null;
+  #head: Head;
+  #version: string | null;
 
+  /** @param version the head's; null before the room is created */
   constructor(
     private readonly store: Store,
     readonly room: string,
-    public head: Head,
-    /** The head's version; null before the room is created. */
-    public version: string | null,
-  ) {}
+    head: Head,
+    version: string | null,
+  ) {
+    this.#head = head;
+    this.#version = version;
+  }
+
+  get head(): Head {
+    return this.#head;
+  }
+
+  get version(): string | null {
+    return this.#version;
+  }
 
   /** Undefined where it was not met yet, null where the user is no member. */
   member(user: string): Member | null | undefined {
@@ -34,8 +58,26 @@ export class RoomState {
   }
 
   async meetSender(user: string): Promise<void> {
+    this.#tail ??= await readTail(this.store, this.room, this.#head);
     const sender = await readSender(this.store, this.room, user);
+    for (const entry of this.#tail) {
+      if (entry.sender === user) sender.add(entry);
+    }
     this.#senders.set(user, sender);
+  }
+
+  /** What is to be folded by the next commit, if anything. */
+  async fold(due: Due): Promise<Fold | null> {
+    if (!isDue(this.#head, due)) return null;
+    const tail = this.#tail ??= await readTail(
+      this.store,
+      this.room,
+      this.#head,
+    );
+    const unmet = new Set(tail.map(({ sender }) => sender))
+      .difference(this.#senders);
+    for (const user of unmet) await this.meetSender(user);
+    return fold(this.room, tail, this.#senders);
   }
 
   setMember(user: string, member: Member | null): void {
@@ -51,13 +93,11 @@ export class RoomState {
     if (this.#senders.size > KNOWN_USERS) this.#senders.clear();
   }
 
-  /** Takes over what was committed, here or elsewhere, above the present head. */
-  apply(rows: readonly LogRow[]): void {
+  /** Takes over what was committed, here or elsewhere, above the present head, and the head it made. */
+  advance(rows: readonly LogRow[], head: Head, version: string | null): void {
     for (const row of rows) {
-      if ("frame" in row) {
-        const { sender, clientId } = row.message ?? toMessage(row.frame);
-        this.#senders.get(sender)?.add(clientId, row.seq);
-      } else if (row.event.type === "member.left") {
+      if ("frame" in row) continue;
+      if (row.event.type === "member.left") {
         this.setMember(row.event.data.user, null);
       } else if (
         row.event.type === "member.joined" ||
@@ -65,6 +105,25 @@ export class RoomState {
       ) {
         this.setMember(row.event.data.user, row.event.data.member);
       }
+    }
+    if (this.#tail !== null) {
+      const entries = entriesOf(rows);
+      for (const entry of entries) this.#senders.get(entry.sender)?.add(entry);
+      this.#tail.push(...entries);
+      this.#dropFolded(foldedOf(head).seq);
+    }
+    this.#head = head;
+    this.#version = version;
+  }
+
+  #dropFolded(until: number): void {
+    const tail = this.#tail!;
+    let count = tail.findIndex(({ seq }) => seq > until);
+    if (count === 0) return;
+    if (count < 0) count = tail.length;
+    const folded = Map.groupBy(tail.splice(0, count), ({ sender }) => sender);
+    for (const [user, entries] of folded) {
+      this.#senders.get(user)?.stored(entries);
     }
   }
 }

@@ -1,8 +1,9 @@
-// What each sender has sent in a room: how much, and under which clientIds. One small row a sender that is written
-// with every commit, and full pages that are written once: rows of one message each would dirty a database
-// page for every sender of a commit, which more than halved the writer's pace.
+// What each sender has sent in a room: how much, and under which clientIds. One small row a sender, and full pages
+// that are written once; up to the place that the head names. What was sent since is in the log's tail (tail.ts).
 import { keys } from "../keys.ts";
 import type { Store } from "../store.ts";
+import { toMessage } from "./event.ts";
+import { foldedOf, type Head } from "./head.ts";
 
 /** One message of a sender: its `seq` and its `clientId`. */
 interface Entry {
@@ -20,47 +21,43 @@ const PAGE = 16;
 /** How many of a sender's latest `clientId`s are remembered, for ever (protocol.md: at least 256). */
 export const REMEMBERED_CLIENT_IDS = 256;
 
-/** A sender as the room's writer remembers it. */
+/** A sender as the room's writer remembers it: as stored, and the `clientId`s that came since. */
 export class Sender {
   /** The latest `clientId`s, oldest first, with the `seq` of their messages. */
   readonly recent = new Map<string, number>();
-  #before: number;
-  #open: readonly Entry[];
+  #open: Ledger;
+  /** The last `seq` in the rows when they were read. */
+  readonly #read: number;
+  /** The last `seq` known. */
   #last: number;
 
   constructor(
     open: Ledger = { before: 0, entries: [] },
     pages: readonly Ledger[] = [],
   ) {
-    this.#before = open.before;
-    this.#open = open.entries;
+    this.#open = open;
     const entries = [...pages.flatMap((page) => page.entries), ...open.entries];
     for (const { clientId, seq } of entries) this.#remember(clientId, seq);
-    this.#last = entries.at(-1)?.seq ?? 0;
+    this.#read = this.#last = entries.at(-1)?.seq ?? 0;
   }
 
+  /** How many messages the rows tell of. */
   get count(): number {
-    return this.#before + this.#open.length;
+    return this.#open.before + this.#open.entries.length;
   }
 
   /** What the open row weighs at most. */
   get openBytes(): number {
-    return this.#open.reduce(
+    return this.#open.entries.reduce(
       (bytes, { clientId }) => bytes + entryBytes(clientId),
       0,
     );
   }
 
   /** Takes over what was committed. What is known already, read ahead of its news, is passed over. */
-  add(clientId: string, seq: number): void {
+  add({ clientId, seq }: Entry): void {
     if (seq <= this.#last) return;
     this.#last = seq;
-    const { open } = turnPages(this.#before, [...this.#open, {
-      seq,
-      clientId,
-    }]);
-    this.#before = open.before;
-    this.#open = open.entries;
     this.#remember(clientId, seq);
     if (this.recent.size > REMEMBERED_CLIENT_IDS) {
       this.recent.delete(this.recent.keys().next().value!);
@@ -75,7 +72,7 @@ export class Sender {
 
   /** The rows as they will be with more messages: the open one, and pages that are full. */
   with(more: readonly Entry[]): { open: string; pages: FullPage[] } {
-    const { open, full } = turnPages(this.#before, [...this.#open, ...more]);
+    const { open, full } = this.#turned(more);
     return {
       open: format(open),
       pages: full.map((page) => ({
@@ -83,6 +80,18 @@ export class Sender {
         value: format(page),
       })),
     };
+  }
+
+  /** Takes note that the rows were stored so, here or by another isolate. */
+  stored(more: readonly Entry[]): void {
+    this.#open = this.#turned(more).open;
+  }
+
+  #turned(more: readonly Entry[]) {
+    const { before, entries } = this.#open;
+    // They may have been read ahead of the head that is known.
+    const added = more.filter(({ seq }) => seq > this.#read);
+    return turnPages(before, [...entries, ...added]);
   }
 }
 
@@ -113,11 +122,11 @@ export async function readSender(
   return new Sender(open, pages.reverse());
 }
 
-/** Whose messages are counted, and up to which `seq`: that of the head they are held against. */
+/** Whose messages are counted, up to a head that was read before. */
 export interface Asked {
   readonly room: string;
   readonly user: string;
-  readonly until: number;
+  readonly head: Head;
 }
 
 /** How many messages users have sent in rooms, in the order given. */
@@ -128,18 +137,48 @@ export async function countSent(
   const rows = await store.getMany<string>(
     asked.map(({ room, user }) => keys.sender(room, user)),
   );
-  return await Promise.all(
-    rows.map(({ value }, i) =>
-      value === null ? 0 : countUntil(store, parse(value), asked[i]!)
-    ),
-  );
+  return await Promise.all(rows.map(async ({ value }, i) => {
+    const { room, user, head } = asked[i]!;
+    const unfolded = head.unfolded?.[user] ?? 0;
+    if (value === null) return unfolded;
+    const until = foldedOf(head).seq;
+    return unfolded + await countUntil(store, parse(value), room, user, until);
+  }));
+}
+
+/** How many messages a user has sent up to a `seq`, which the head has reached. */
+export async function countSentUntil(
+  store: Store,
+  asked: Asked,
+  seq: number,
+): Promise<number> {
+  const { room, user, head } = asked;
+  if (seq < foldedOf(head).seq) {
+    const { value } = await store.get<string>(keys.sender(room, user));
+    return value === null
+      ? 0
+      : await countUntil(store, parse(value), room, user, seq);
+  }
+  const [[all], later] = await Promise.all([
+    countSent(store, [asked]),
+    head.unfolded?.[user] === undefined
+      ? []
+      : store.list<string>(keys.messages(room), {
+        start: keys.message(room, seq + 1),
+        end: keys.message(room, head.seq + 1),
+      }),
+  ]);
+  const own = later.filter(({ value }) => toMessage(value).sender === user);
+  return all! - own.length;
 }
 
 /** Reads more than the open row only where the place is before it. */
 async function countUntil(
   store: Store,
   open: Ledger,
-  { room, user, until }: Asked,
+  room: string,
+  user: string,
+  until: number,
 ): Promise<number> {
   const [first] = open.entries;
   if (open.before === 0 || (first && first.seq <= until)) {

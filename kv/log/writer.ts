@@ -10,6 +10,7 @@ import { type Feed, repliesFirst, type Ring } from "./feed.ts";
 import type { Head } from "./head.ts";
 import { readLog } from "./read.ts";
 import { RoomState } from "./room_state.ts";
+import { DUE, type Due } from "./tail.ts";
 
 /**
  * Decides on the draft whether it may be made, then adds what it makes. It may run several times, on ever
@@ -28,6 +29,8 @@ interface Deps {
   readonly store: Store;
   readonly clock: Clock;
   readonly feed: Feed;
+  /** For tests, in which rooms are small. */
+  readonly due?: Due;
 }
 
 /** How many rooms' writers an isolate keeps; the least recently used idle one goes first. */
@@ -129,7 +132,8 @@ class RoomWriter {
     const { store, clock, feed } = this.deps;
     const state = this.#state ??= await this.#read();
     state.trim();
-    const draft = new Draft(store, state, randomId(), clock.now());
+    const fold = await state.fold(this.deps.due ?? DUE);
+    const draft = new Draft(store, state, randomId(), clock.now(), fold);
     if (!await this.#fill(draft, taken)) return true;
 
     if (draft.empty) {
@@ -144,9 +148,7 @@ class RoomWriter {
       await this.#requeue(taken, outcome.moved ? state : null);
       return false;
     }
-    state.apply(draft.rows);
-    state.head = draft.head;
-    state.version = outcome.version;
+    state.advance(draft.rows, draft.head, outcome.version);
     if (outcome.version === null) this.#state = null;
     settle(taken);
     await repliesFirst();
@@ -212,9 +214,7 @@ class RoomWriter {
       limit: TAIL_ROWS,
     });
     if (rows.length < until - after) return null;
-    state.apply(rows);
-    state.head = head.value;
-    state.version = head.version;
+    state.advance(rows, head.value, head.version);
     return state;
   }
 }

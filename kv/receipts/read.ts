@@ -6,7 +6,7 @@ import { keys } from "../keys.ts";
 import type { StoredEvent } from "../log/event.ts";
 import { toMessage } from "../log/event.ts";
 import type { Ring } from "../log/feed.ts";
-import { countSent } from "../log/sent.ts";
+import { type Asked, countSent, countSentUntil } from "../log/sent.ts";
 import { userOperation } from "../operation.ts";
 import { requireAccess } from "../rooms/access.ts";
 import type { Mark } from "../rooms/membership.ts";
@@ -35,7 +35,7 @@ export const markRead = userOperation({
       // Removed since the room was read.
       if (mark === null) throw notFound();
       const moved = seq > mark.seq;
-      const now = moved ? await markAt(core, room, user, seq) : mark;
+      const now = moved ? await markAt(core, { room, user, head }, seq) : mark;
       if (moved) {
         // The check keeps the mark moving forward, and from coming back after a removal.
         const outcome = await core.feed.commit({
@@ -48,9 +48,7 @@ export const markRead = userOperation({
           continue;
         }
       } else if (unsure) core.feed.announce(rings);
-      const [sent] = await countSent(core.store, [
-        { room, user, until: head.seq },
-      ]);
+      const [sent] = await countSent(core.store, [{ room, user, head }]);
       return { seq: now.seq, n: now.n, unread: unreadOf(head.n, sent!, now) };
     }
     throw new Refused("unavailable", "The mark is contended; try again.");
@@ -59,18 +57,18 @@ export const markRead = userOperation({
 
 async function markAt(
   core: Core,
-  room: string,
-  user: string,
+  asked: Asked,
   seq: number,
 ): Promise<Mark> {
-  const [[message, event], [own]] = await Promise.all([
+  const { room } = asked;
+  const [[message, event], own] = await Promise.all([
     core.store.getMany([keys.message(room, seq), keys.event(room, seq)]),
-    countSent(core.store, [{ room, user, until: seq }]),
+    countSentUntil(core.store, asked, seq),
   ]);
   if (typeof message?.value === "string") {
-    return { v: 1, seq, n: toMessage(message.value).n, own: own! };
+    return { v: 1, seq, n: toMessage(message.value).n, own };
   }
   const stored = event?.value as StoredEvent | null | undefined;
   if (!stored) throw notFound();
-  return { v: 1, seq, n: stored.n, own: own! };
+  return { v: 1, seq, n: stored.n, own };
 }

@@ -57,7 +57,7 @@ export async function readMyRooms(
     ),
     countSent(
       store,
-      rooms.map(({ room, head }) => ({ room, user, until: head.seq })),
+      rooms.map(({ room, head }) => ({ room, user, head })),
     ),
   ]);
   // Membership is read after the messages: what was read before a removal may still be shown.
