@@ -270,7 +270,7 @@ export async function start(
       async stop() {
         stopping.abort();
         // Goodbyes first: Deno's own way to end closes its sockets at once.
-        await realtime.drain();
+        realtime.drain();
         await serving.close(GRACE_MS);
         await loops;
         store.close();

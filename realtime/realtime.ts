@@ -12,8 +12,6 @@ import type { Attend } from "./sockets/port.ts";
 
 /** Clients that are sent away come back over this time, not all at once. */
 const COME_BACK_MS = 5_000;
-/** How many sockets are told goodbye in one turn. */
-const DRAINED_AT_ONCE = 200;
 
 export class Realtime implements Shared {
   readonly hub = new Hub();
@@ -67,13 +65,14 @@ export class Realtime implements Shared {
     };
   }
 
-  /** Sends every client away, to come back elsewhere or later; in batches, so that the loop stays free. */
-  async drain(): Promise<void> {
+  /**
+   * Sends every client away, to come back elsewhere or later. All in one turn, at 30 to 50 µs each: in the next,
+   * `deno serve` has ended the sockets itself.
+   */
+  drain(): void {
     this.#draining = true;
-    let count = 0;
     for (const session of [...this.#sessions]) {
       session.end("draining", Math.floor(Math.random() * COME_BACK_MS));
-      if (++count % DRAINED_AT_ONCE === 0) await this.core.clock.sleep(0);
     }
   }
 }

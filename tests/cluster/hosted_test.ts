@@ -95,6 +95,27 @@ Deno.test("under deno serve two people talk, in one order, across isolates, and 
   }
 });
 
+Deno.test("a host that ends tells every socket of an isolate to come back, however many there are", async () => {
+  const folder = await Deno.makeTempDir();
+  const server = startServer(folder, "deploy", {
+    SECRET,
+    KV: "data/deploy.db",
+    RATE_SCALE: "0",
+  });
+  const url = await server.url;
+  const clients: Client[] = [];
+  for (let count = 0; count < 500; count++) clients.push(await open(url));
+  server.kill("SIGINT");
+  for (const client of clients) {
+    const { data } = await client.until(({ type }) => type === "bye");
+    assert.deepEqual([data.code, data.reconnect], [4001, true]);
+    await client.closed;
+  }
+  const { code, stderr } = await server.ended;
+  await Deno.remove(folder, { recursive: true });
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+});
+
 Deno.test("under deno serve upgrades are checked as everywhere", () =>
   hosted(async (url) => {
     const { accessToken } = await join(url, "ada");
