@@ -48,6 +48,8 @@ const STARTS = {
   }),
 };
 
+export type Mode = keyof typeof STARTS;
+
 function runMain(task: string, args: readonly string[]): Start {
   const permissions = permissionsOf(task);
   return { command: ["run"], permissions, args, env: { PORT: "0" } };
@@ -59,7 +61,7 @@ function runMain(task: string, args: readonly string[]): Start {
  */
 export function startServer(
   folder: string,
-  mode: keyof typeof STARTS,
+  mode: Mode,
   env: Readonly<Record<string, string>> = {},
   config: Readonly<Record<string, unknown>> = {},
 ): ServerProcess {

@@ -5,7 +5,7 @@ import { Device } from "../protocol/device.ts";
 import { readHistory, requireExactlyOnce } from "../protocol/exactly_once.ts";
 import { fork, openRandom, pickNumber } from "../protocol/random.ts";
 import type { Random } from "../protocol/random.ts";
-import { type ServerProcess, startServer } from "../server.ts";
+import { type Mode, type ServerProcess, startServer } from "../server.ts";
 import { ask, register } from "./rest.ts";
 
 const KILLS = 20;
@@ -15,16 +15,30 @@ const BURST = 12;
 const SURELY_REMEMBERED = 200;
 /** How many messages are acknowledged between two kills, at least and at most. */
 const BETWEEN_KILLS = [50, 400] as const;
+const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
 
-for (const isolates of [1, 2]) {
-  Deno.test(`kill -9 in mid-load, twenty times, ${isolates} isolates: no acknowledged message is lost, doubled or out of order`, () =>
-    killTwentyTimes(isolates));
+interface Way {
+  readonly mode: Mode;
+  readonly isolates: string;
 }
 
-async function killTwentyTimes(isolates: number): Promise<void> {
+const WAYS: Readonly<Record<string, Way>> = {
+  "one isolate over ws": { mode: "development", isolates: "1" },
+  "two isolates over ws": { mode: "development", isolates: "2" },
+  "an isolate for each core over native": { mode: "serve", isolates: "" },
+};
+
+for (const [name, way] of Object.entries(WAYS)) {
+  Deno.test(
+    `${name}: kill -9 in mid-load, twenty times: no acknowledged message is lost, doubled or out of order`,
+    () => killInMidLoad(way),
+  );
+}
+
+async function killInMidLoad(way: Way): Promise<void> {
   const random = openRandom("kill");
   const folder = await Deno.makeTempDir();
-  const servers = new Lives(folder, isolates);
+  const servers = new Lives(folder, way);
   try {
     await servers.startAfresh();
     const url = await servers.url;
@@ -100,10 +114,7 @@ class Lives {
   #server: ServerProcess | null = null;
   #url: Promise<string> | null = null;
 
-  constructor(
-    private readonly folder: string,
-    private readonly isolates: number,
-  ) {}
+  constructor(private readonly folder: string, private readonly way: Way) {}
 
   /** Of the server that runs or is starting. */
   get url(): Promise<string> {
@@ -127,10 +138,9 @@ class Lives {
 
   async #start(): Promise<string> {
     const startedAt = performance.now();
-    const server = startServer(this.folder, "development", {
-      RATE_SCALE: "0",
-      ISOLATES: String(this.isolates),
-    });
+    const { mode, isolates } = this.way;
+    const env = { RATE_SCALE: "0", SECRET, ISOLATES: isolates };
+    const server = startServer(this.folder, mode, env);
     this.#server = server;
     void server.ended.then((end) => {
       if (this.#server === server) this.#fail(`ended by itself: ${end.stderr}`);
