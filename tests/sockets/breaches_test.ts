@@ -5,7 +5,7 @@ import { LIMITS } from "../../kv/limits.ts";
 import { closeFrame, frame, OPCODE } from "./raw_client.ts";
 import { type Scene, test } from "./scene.ts";
 
-const { text, continuation, ping, pong, close } = OPCODE;
+const { text, binary, continuation, ping, pong, close } = OPCODE;
 
 /**
  * Sends it after a good frame; the session is told that and the end, nothing else. `said` is the server's close
@@ -67,18 +67,27 @@ function testBreach(
   });
 }
 
+// Group 3: reserved bits.
 for (let rsv = 1; rsv < 8; rsv++) {
-  for (const [name, opcode] of [["text", text], ["ping", ping]] as const) {
+  for (const name of ["text", "binary", "ping", "close"] as const) {
     testBreach(`a ${name} with reserved bits ${rsv}`, 1002, [
-      frame(opcode, "x", { rsv }),
+      frame(OPCODE[name], name === "close" ? "" : "x", { rsv }),
     ]);
   }
 }
 
+// Group 4: opcodes.
 for (const opcode of [3, 4, 5, 6, 7, 11, 12, 13, 14, 15]) {
-  testBreach(`reserved opcode ${opcode}`, 1002, [frame(opcode, "x")]);
+  for (const payload of ["", "x"]) {
+    testBreach(
+      `reserved opcode ${opcode} with ${payload.length} bytes`,
+      1002,
+      [frame(opcode, payload), frame(ping)],
+    );
+  }
 }
 
+// Groups 2, 5 and 7: control frames and fragments.
 for (
   const [what, bytes] of [
     ["a fragmented ping", [frame(ping, "x", { fin: false })]],
@@ -92,6 +101,14 @@ for (
     ["a first fragment that continues nothing", [
       frame(continuation, "x", { fin: false }),
     ]],
+    ["a first fragment that continues nothing, before a text", [
+      frame(continuation, "x", { fin: false }),
+      frame(text, "y", { fin: false }),
+    ]],
+    ["a binary frame inside a text", [
+      frame(text, "x", { fin: false }),
+      frame(binary, "y"),
+    ]],
     ["a text inside a text", [
       frame(text, "x", { fin: false }),
       frame(text, "y"),
@@ -101,12 +118,63 @@ for (
   testBreach(what, 1002, bytes);
 }
 
-// Sequences from Autobahn's group 6: cut short, overlong, surrogates, beyond U+10FFFF, bytes that never occur.
+{
+  const long = frame(pong, "x".repeat(126));
+  test("a pong of 126 bytes is closed with 1002", refused([long], 1002), {
+    unless: {
+      native: ["measure_controls", async ({ open }) => {
+        const pair = await open();
+        pair.client.send(long, frame(text, "after"));
+        assert.deepEqual(await pair.until(1), [["text", "after"]]);
+      }],
+    },
+  });
+
+  const reason = "x".repeat(124);
+  test(
+    "a close frame of 126 bytes is closed with 1002",
+    refused([closeFrame(1000, reason)], 1002),
+    {
+      unless: {
+        native: ["measure_controls", async ({ open }) => {
+          const pair = await open();
+          pair.client.send(closeFrame(1000, reason));
+          assert.equal((await pair.client.readClose())?.code, 1000);
+          assert.deepEqual(await pair.untilClosed(), [[
+            "closed",
+            1000,
+            reason,
+          ]]);
+        }],
+      },
+    },
+  );
+}
+
+test("a continuation after a whole text is closed with 1002", async ({ open }) => {
+  const pair = await open();
+  pair.client.send(
+    frame(text, "a", { fin: false }),
+    frame(continuation, "b"),
+    frame(continuation, "c", { fin: false }),
+    frame(text, "d"),
+  );
+  await pair.client.readClose();
+  await pair.client.end();
+  const [whole, end] = await pair.untilClosed();
+  assert.deepEqual([whole, end?.slice(0, 2)], [["text", "ab"], [
+    "closed",
+    1002,
+  ]]);
+});
+
+// Group 6: cut short, overlong, surrogates, beyond U+10FFFF, bytes that never occur or stand alone.
 for (
   const hex of [
     "c328",
     "cebae1bdb9cf83cebcceb5eda080656469746564",
     "cebae1bdb9cf83cebcceb5f4908080656469746564",
+    "cebae1bdb9cf83cebcceb5fe656469746564",
     "ce",
     "cebae1",
     "cebae1bd",
@@ -134,6 +202,34 @@ for (
     "eda080edb080",
     "f4908080",
     "f7bfbfbf",
+    "fbbfbfbfbf",
+    "fdbfbfbfbfbf",
+    "80bf80bf80bf",
+    "c020c120c220",
+    "e020e120ef20",
+    "f020f120f720",
+    "f820fb20",
+    "fc20fd20",
+    "c0",
+    "df",
+    "e080",
+    "efbf",
+    "f08080",
+    "f7bfbf",
+    "c0e080f08080f8808080fc80808080",
+    "fefeffff",
+    "f8808080af",
+    "fc80808080af",
+    "f887bfbfbf",
+    "fc83bfbfbfbf",
+    "e08080",
+    "f0808080",
+    "edadbf",
+    "edae80",
+    "edbe80",
+    "eda080edbfbf",
+    "edafbfedb080",
+    "edafbfedbfbf",
   ]
 ) {
   const bytes = Buffer.from(hex, "hex");
@@ -180,6 +276,7 @@ testBreach("bad UTF-8 in a close reason", 1007, [
   );
 }
 
+// Group 7: close codes.
 for (
   const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000]
     .concat(65535)
@@ -190,6 +287,7 @@ for (
   );
 }
 
+// Not in Autobahn's suite, whose client always masks.
 {
   const bytes = [frame(text, "x", { masked: false })];
   test("an unmasked frame is closed with 1002", refused(bytes, 1002), {
@@ -203,6 +301,7 @@ for (
   });
 }
 
+// Group 9: limits.
 for (
   const [what, bytes] of [
     ["a text over the limit", [

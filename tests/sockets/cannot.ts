@@ -20,6 +20,11 @@ export const CANNOT = {
     what: "refuse a client's frame that is not masked",
     instead: "it is read like any other",
   },
+  measure_controls: {
+    adapter: "native",
+    what: "refuse a pong or a close frame of more than 125 bytes",
+    instead: "it is read like any other",
+  },
   see_cut_texts: {
     adapter: "native",
     what: "refuse a text in fragments that ends within a character",

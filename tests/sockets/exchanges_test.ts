@@ -34,6 +34,7 @@ function fragments(message: string | Buffer, size: number): Buffer[] {
     ));
 }
 
+// Group 1: framing.
 for (const size of SIZES) {
   test(`a text of ${size} bytes goes there and back`, async ({ open }) => {
     const pair = await open(echoed);
@@ -58,27 +59,35 @@ for (const size of [1, 997]) {
   });
 }
 
-for (const payload of ["", "hello", "\u0000\u00ff\u00fe", "x".repeat(125)]) {
-  test(`a ping with ${payload.length} characters is answered alike`, async ({ open }) => {
+// Group 2: pings and pongs.
+for (const hex of ["", "68656c6c6f", "00fffefdfcfb00ff", "fe".repeat(125)]) {
+  const payload = Buffer.from(hex, "hex");
+  test(`a ping with ${payload.length} bytes is answered alike`, async ({ open }) => {
     const pair = await open();
     pair.client.send(frame(ping, payload));
-    const answer = await pair.client.read();
-    assert.equal(answer?.opcode, pong);
-    assert.equal(answer?.payload.toString(), payload);
+    assert.deepEqual(await pair.client.read(), {
+      fin: true,
+      opcode: pong,
+      payload,
+    });
   });
 }
 
-test("a ping that comes byte by byte is answered", async ({ open }) => {
+test("pings that come byte by byte are answered", async ({ open }) => {
   const pair = await open();
-  await sendChopped(pair.client, frame(ping, "slow"), 1);
-  assert.equal((await pair.client.read())?.payload.toString(), "slow");
+  const numbers = Array.from({ length: 10 }, (_, index) => String(index));
+  const pings = numbers.map((number) => frame(ping, number));
+  await sendChopped(pair.client, Buffer.concat(pings), 1);
+  for (const number of numbers) {
+    assert.equal((await pair.client.read())?.payload.toString(), number);
+  }
 });
 
 test("ten pings are answered in order, and pongs nobody asked for are not", async ({ open }) => {
   const pair = await open();
   const numbers = Array.from({ length: 10 }, (_, index) => String(index));
   for (const number of numbers) {
-    pair.client.send(frame(pong, "unasked"), frame(ping, number));
+    pair.client.send(frame(pong), frame(pong, "unasked"), frame(ping, number));
   }
   for (const number of numbers) {
     const answer = await pair.client.read();
@@ -87,6 +96,7 @@ test("ten pings are answered in order, and pongs nobody asked for are not", asyn
   }
 });
 
+// Group 5: fragments.
 for (
   const [size, said] of [[1, "κόσμε 漢字 😀"], [3, "é".repeat(50)]] as const
 ) {
@@ -111,6 +121,15 @@ test("empty fragments make an empty text", async ({ open }) => {
   assert.deepEqual(await pair.until(1), [["text", ""]]);
 });
 
+test("fragments that come byte by byte, a ping between them, are one text", async ({ open }) => {
+  const pair = await open();
+  const parts = fragments("fragment1fragment2", 9);
+  const bytes = Buffer.concat([parts[0]!, frame(ping, "p"), parts[1]!]);
+  await sendChopped(pair.client, bytes, 1);
+  assert.deepEqual(await pair.until(1), [["text", "fragment1fragment2"]]);
+  assert.equal((await pair.client.read())?.opcode, pong);
+});
+
 test("fragments of a binary message are one", async ({ open }) => {
   const pair = await open();
   pair.client.send(
@@ -121,6 +140,7 @@ test("fragments of a binary message are one", async ({ open }) => {
   assert.deepEqual(await pair.until(2), [["binary"], ["text", "after"]]);
 });
 
+// Group 9: limits and numbers.
 for (const size of [64, 1024, 0x10000]) {
   test(`the largest text in fragments of ${size} bytes goes there and back`, async ({ open }) => {
     const pair = await open(echoed);
@@ -130,6 +150,18 @@ for (const size of [64, 1024, 0x10000]) {
   });
 }
 
+for (const size of [0, 16, 64]) {
+  test(`1,000 texts of ${size} bytes go there and back`, async ({ open }) => {
+    const pair = await open(echoed);
+    const said = "*".repeat(size);
+    for (let count = 0; count < 1_000; count++) {
+      pair.client.sendText(said);
+      assert.equal(await pair.client.readText(), said);
+    }
+  });
+}
+
+// Group 10: fragments made on the way.
 test("a text of 64 KiB in fragments of 1,300 bytes goes there and back", async ({ open }) => {
   const pair = await open(echoed);
   const said = "*".repeat(0x10000);
@@ -137,7 +169,7 @@ test("a text of 64 KiB in fragments of 1,300 bytes goes there and back", async (
   assert.equal(await pair.client.readText(), said);
 });
 
-// The borders of what UTF-8 can say, noncharacters among them; whole and in fragments of a byte.
+// Group 6: the borders of what UTF-8 can say, noncharacters among them; whole and in fragments of a byte.
 for (
   const hex of [
     "00",
@@ -151,6 +183,7 @@ for (
     "efbfbe",
     "efbfbf",
     "efbbbf61",
+    "efbfb9efbfbaefbfbbefbfbc",
     "f0908080",
     "f09fbfbe",
     "f48fbfbf",
@@ -165,6 +198,19 @@ for (
   });
 }
 
+test("the noncharacters of every plane arrive", async ({ open }) => {
+  const pair = await open();
+  const said = Array.from(
+    { length: 17 },
+    (_, plane) =>
+      String.fromCodePoint(plane << 16 | 0xfffe, plane << 16 | 0xffff),
+  );
+  for (const text of said) pair.client.sendText(text);
+  const texts = said.map((text) => ["text", text]);
+  assert.deepEqual(await pair.until(said.length), texts);
+});
+
+// Group 7: close frames.
 for (
   const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012]
     .concat(1013, 1014, 3000, 3999, 4000, 4001, 4999)
