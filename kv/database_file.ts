@@ -1,5 +1,6 @@
 // The embedded database as what it is on disk, a SQLite file: looked at and copied past Deno KV, for backups.
-import { backup, DatabaseSync } from "node:sqlite";
+// By its name as a whole: some Denos that servers run on have no `backup`, and would not even load the module.
+import * as sqlite from "node:sqlite";
 import { deserialize } from "node:v8";
 
 /** Why a file was not backed up or not restored: one line for whoever asked. Nothing was changed. */
@@ -30,12 +31,15 @@ const NOT_A_DATABASE = 26;
  * readable by its owner only. Throws {@link FileRefused} where `from` is no sound database of a server.
  */
 export async function copyDatabase(from: string, to: string): Promise<void> {
+  if (typeof sqlite.backup !== "function") {
+    throw new FileRefused("This Deno can't copy databases: use a newer one.");
+  }
   await Deno.writeFile(to, new Uint8Array(), { createNew: true, mode: 0o600 });
   await refusing(from, async () => {
     using source = open(from, { readOnly: true });
     requireTables(source, from);
     // All in one step: SQLite begins anew whenever somebody has written between two.
-    await backup(source, to, { rate: ALL_PAGES });
+    await sqlite.backup(source, to, { rate: ALL_PAGES });
     using copy = open(to);
     requireSound(copy, from);
     ask(copy, "PRAGMA journal_mode = DELETE");
@@ -46,7 +50,7 @@ export async function copyDatabase(from: string, to: string): Promise<void> {
  * Opens a database so that nobody else can, and with all that was written to it in the one file. Throws
  * {@link FileRefused} where a server has it open, or where it is no sound database of a server.
  */
-export function openAlone(path: string): Promise<DatabaseSync> {
+export function openAlone(path: string): Promise<sqlite.DatabaseSync> {
   return refusing(path, () => {
     const database = open(path);
     try {
@@ -63,22 +67,22 @@ export function openAlone(path: string): Promise<DatabaseSync> {
 }
 
 /** The store's generation: 0 until a backup was restored. */
-export function readGeneration(database: DatabaseSync): number {
+export function readGeneration(database: sqlite.DatabaseSync): number {
   const row = database.prepare("SELECT v FROM kv WHERE k = ?")
     .get(GENERATION_KEY);
   return row === undefined ? 0 : Number(deserialize(row.v as Uint8Array));
 }
 
 function open(path: string, options: { readOnly?: boolean } = {}) {
-  return new DatabaseSync(path, { timeout: PASSING_MS, ...options });
+  return new sqlite.DatabaseSync(path, { timeout: PASSING_MS, ...options });
 }
 
 // `exec` would do as well, but does not say SQLite's code of an error.
-function ask(database: DatabaseSync, sql: string) {
+function ask(database: sqlite.DatabaseSync, sql: string) {
   return database.prepare(sql).get();
 }
 
-function requireTables(database: DatabaseSync, path: string): void {
+function requireTables(database: sqlite.DatabaseSync, path: string): void {
   const answer = ask(
     database,
     "SELECT count(*) AS found FROM sqlite_schema WHERE name IN ('kv', 'data_version')",
@@ -88,7 +92,7 @@ function requireTables(database: DatabaseSync, path: string): void {
   }
 }
 
-function requireSound(database: DatabaseSync, path: string): void {
+function requireSound(database: sqlite.DatabaseSync, path: string): void {
   const answer = ask(database, "PRAGMA integrity_check(1)");
   if (answer?.integrity_check !== "ok") throw damaged(path);
 }

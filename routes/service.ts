@@ -7,7 +7,8 @@ import {
   documentsMarkup,
   openApiDocument,
 } from "./documents/documents.ts";
-import { PAGE_STYLE, welcomePage } from "./documents/page.ts";
+import { welcomePage } from "./documents/page.ts";
+import { PAGE_STYLE } from "./documents/page_style.ts";
 import { PAGE_POLICY } from "./headers.ts";
 import { answerOtherMethods } from "./methods.ts";
 

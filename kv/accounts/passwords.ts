@@ -1,55 +1,54 @@
-// Passwords: Argon2id off the main thread, a few at a time, its parameters kept with each hash.
+// Passwords: hashed off the main thread, a few at a time; how is kept with each hash.
 import { Refused } from "../errors.ts";
+import {
+  availableAlgorithms,
+  type Derive,
+  type PasswordAlgorithm,
+  type PasswordAlgorithms,
+  type PasswordCost,
+} from "./password_algorithms.ts";
 import { equalInConstantTime } from "./secrets.ts";
 import { Turnstile } from "./turnstile.ts";
-
-/** What a hash costs: `memory` in KiB. */
-export interface PasswordCost {
-  readonly memory: number;
-  readonly passes: number;
-  readonly parallelism: number;
-}
 
 /** A password as stored; `salt` and `hash` in base64. */
 export interface PasswordRecord extends PasswordCost {
   readonly v: 1;
-  readonly algorithm: "argon2id";
+  readonly algorithm: PasswordAlgorithm["name"];
   readonly salt: string;
   readonly hash: string;
 }
 
-/** Hashes `password` off the main thread. A parameter of `Passwords`, so that a test can count and hold it. */
-export type Derive = (
-  password: string,
-  salt: Uint8Array<ArrayBuffer>,
-  cost: PasswordCost,
-) => Promise<Uint8Array>;
-
 export interface PasswordSettings {
   /** Cores of this machine; one is left to the rest of the server. */
   readonly cores: number;
+  /** Those that this Deno has, unless a test says otherwise. */
+  readonly algorithms?: PasswordAlgorithms;
+  /** In place of the best algorithm's own, so that a test can count and hold it. */
+  readonly derive?: Derive;
   readonly cost?: PasswordCost;
   /** How many may wait for their turn. */
   readonly queue?: number;
-  readonly derive?: Derive;
 }
 
-/** OWASP's first choice for Argon2id: 19 MiB twice, some 40 ms of one core. */
-const COST: PasswordCost = { memory: 19_456, passes: 2, parallelism: 1 };
 const QUEUE = 32;
 const SALT_BYTES = 16;
-const HASH_BITS = 256;
 
 export class Passwords {
-  readonly #cost: PasswordCost;
-  readonly #derive: Derive;
+  /** What is hashed with from now on. */
+  readonly #best: PasswordAlgorithm;
+  readonly #known: readonly PasswordAlgorithm[];
   readonly #turnstile: Turnstile;
   /** Compared with where there is no user: no password has this hash. */
   readonly #nobody: PasswordRecord;
 
   constructor(settings: PasswordSettings) {
-    this.#cost = settings.cost ?? COST;
-    this.#derive = settings.derive ?? argon2id;
+    const [best, ...others] = settings.algorithms ?? availableAlgorithms();
+    this.#best = {
+      name: best.name,
+      cost: settings.cost ?? best.cost,
+      derive: settings.derive ?? best.derive,
+    };
+    this.#known = [this.#best, ...others];
     this.#turnstile = new Turnstile(
       Math.max(1, settings.cores - 1),
       settings.queue ?? QUEUE,
@@ -60,19 +59,32 @@ export class Passwords {
   /** Throws `unavailable` when too many wait already. */
   async hash(password: string): Promise<PasswordRecord> {
     const salt = randomBytes(SALT_BYTES);
-    return this.#record(salt, await this.#run(password, salt, this.#cost));
+    const { cost } = this.#best;
+    return this.#record(
+      salt,
+      await this.#run(this.#best, password, salt, cost),
+    );
   }
 
   /**
    * Whether `password` is the stored one. `null`, for a user that does not exist, costs the same time
-   * and is never true. Throws `unavailable` when too many wait already.
+   * and is never true. Throws `unavailable` when too many wait already, or when this Deno lacks the algorithm.
    */
   async matches(
     password: string,
     stored: PasswordRecord | null,
   ): Promise<boolean> {
     const record = stored ?? this.#nobody;
+    const algorithm = this.#known.find(({ name }) => name === record.algorithm);
+    if (!algorithm) {
+      // Perhaps by another instance, which runs on a newer one.
+      throw new Refused(
+        "unavailable",
+        "This server's Deno is too old to check this password; it takes 2.9 or later.",
+      );
+    }
     const hash = await this.#run(
+      algorithm,
       password,
       Uint8Array.fromBase64(record.salt),
       record,
@@ -81,31 +93,34 @@ export class Passwords {
     return equal && stored !== null;
   }
 
-  /** Whether the hash was made at another cost than today's and should be made anew. */
+  /** Whether the hash was made by another algorithm or at another cost than today's and should be made anew. */
   isOutdated(record: PasswordRecord): boolean {
-    return record.memory !== this.#cost.memory ||
-      record.passes !== this.#cost.passes ||
-      record.parallelism !== this.#cost.parallelism;
+    const { name, cost } = this.#best;
+    return record.algorithm !== name ||
+      record.memory !== cost.memory ||
+      record.passes !== cost.passes ||
+      record.parallelism !== cost.parallelism;
   }
 
   #record(salt: Uint8Array, hash: Uint8Array): PasswordRecord {
     return {
       v: 1,
-      algorithm: "argon2id",
-      ...this.#cost,
+      algorithm: this.#best.name,
+      ...this.#best.cost,
       salt: salt.toBase64(),
       hash: hash.toBase64(),
     };
   }
 
   async #run(
+    { derive }: PasswordAlgorithm,
     password: string,
     salt: Uint8Array<ArrayBuffer>,
     cost: PasswordCost,
   ): Promise<Uint8Array> {
     const turn = this.#turnstile.enter(() =>
       // The same characters typed on another keyboard may come composed differently.
-      this.#derive(password.normalize("NFC"), salt, cost)
+      derive(password.normalize("NFC"), salt, cost)
     );
     if (turn === null) {
       throw new Refused("unavailable", "Too many are signing in just now.", {
@@ -114,31 +129,6 @@ export class Passwords {
     }
     return await turn;
   }
-}
-
-async function argon2id(
-  password: string,
-  salt: Uint8Array<ArrayBuffer>,
-  { memory, passes, parallelism }: PasswordCost,
-): Promise<Uint8Array> {
-  const key = await crypto.subtle.importKey(
-    "raw-secret",
-    new TextEncoder().encode(password),
-    "Argon2id",
-    false,
-    ["deriveBits"],
-  );
-  // A variable, because the runtime's types do not know these parameters yet.
-  const algorithm = {
-    name: "Argon2id",
-    nonce: salt,
-    memory,
-    passes,
-    parallelism,
-  };
-  return new Uint8Array(
-    await crypto.subtle.deriveBits(algorithm, key, HASH_BITS),
-  );
 }
 
 function randomBytes(length: number): Uint8Array<ArrayBuffer> {

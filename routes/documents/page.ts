@@ -4,10 +4,7 @@ import { closeTable, errorTable } from "./code_tables.ts";
 import { callEntry, callsOf, commandEntry, eventEntry } from "./entries.ts";
 import { fieldsOf, type Markup } from "./fields.ts";
 import { firstSteps } from "./first_steps.ts";
-import PAGE_STYLE from "./page.css" with { type: "text" };
 import { at, isRecord, type JsonSchema } from "./schemas.ts";
-
-export { PAGE_STYLE };
 
 /** Both documents as one page without scripts. */
 export function documentsPage(

@@ -1,16 +1,63 @@
 // Hashing passwords: what matches, what it costs, how much of it runs at once.
 import assert from "node:assert/strict";
-import { type Derive, Passwords } from "../../kv/accounts/passwords.ts";
+import {
+  availableAlgorithms,
+  type Derive,
+  SCRYPT,
+} from "../../kv/accounts/password_algorithms.ts";
+import { Passwords } from "../../kv/accounts/passwords.ts";
 import { COST, refuses } from "./world.ts";
 
-Deno.test("matches() knows the password by Argon2id and no other", async () => {
-  const passwords = new Passwords({ cores: 2, cost: COST });
-  const record = await passwords.hash("correct horse");
-  assert.equal(await passwords.matches("correct horse", record), true);
-  assert.equal(await passwords.matches("correct horsf", record), false);
-  assert.equal(await passwords.matches("correct horse", null), false);
-  assert.equal(record.algorithm, "argon2id");
-  assert.doesNotMatch(JSON.stringify(record), /correct/);
+for (const algorithm of availableAlgorithms()) {
+  Deno.test(`matches() knows the password by ${algorithm.name} and no other`, async () => {
+    const algorithms = [algorithm] as const;
+    const passwords = new Passwords({ cores: 2, cost: COST, algorithms });
+    const record = await passwords.hash("correct horse");
+    assert.equal(await passwords.matches("correct horse", record), true);
+    assert.equal(await passwords.matches("correct horsf", record), false);
+    assert.equal(await passwords.matches("correct horse", null), false);
+    assert.equal(record.algorithm, algorithm.name);
+    assert.doesNotMatch(JSON.stringify(record), /correct/);
+  });
+
+  Deno.test(`a hash by ${algorithm.name} at its usual cost is made and known`, async () => {
+    const passwords = new Passwords({ cores: 2, algorithms: [algorithm] });
+    const record = await passwords.hash("correct horse");
+    assert.equal(await passwords.matches("correct horse", record), true);
+    assert.equal(passwords.isOutdated(record), false);
+  });
+}
+
+Deno.test("Argon2id is the choice where Deno has it, which is from 2.9 on", () => {
+  const [, minor] = Deno.version.deno.split(".");
+  const names = availableAlgorithms().map(({ name }) => name);
+  assert.deepEqual(
+    names,
+    Number(minor) >= 9 ? ["argon2id", "scrypt"] : ["scrypt"],
+  );
+});
+
+Deno.test("a hash by scrypt is known to a Deno that has Argon2id and outdated there; the other way round it is refused", async () => {
+  // Stands for Argon2id where that is missing, too.
+  const newer = { ...SCRYPT, name: "argon2id" } as const;
+  const old = new Passwords({ cores: 2, cost: COST, algorithms: [SCRYPT] });
+  const now = new Passwords({
+    cores: 2,
+    cost: COST,
+    algorithms: [newer, SCRYPT],
+  });
+  const record = await old.hash("correct horse");
+  assert.equal(await now.matches("correct horse", record), true);
+  assert.equal(await now.matches("correct horsf", record), false);
+  assert.equal(now.isOutdated(record), true);
+  assert.equal(old.isOutdated(record), false);
+  await assert.rejects(
+    old.matches("correct horse", await now.hash("correct horse")),
+    refuses(
+      "unavailable",
+      "This server's Deno is too old to check this password; it takes 2.9 or later.",
+    ),
+  );
 });
 
 Deno.test("hash() gives the same password another salt and hash each time", async () => {

@@ -1,7 +1,8 @@
 // Registering and logging in.
 import assert from "node:assert/strict";
 import { logIn } from "../../kv/accounts/login.ts";
-import type { Derive, PasswordRecord } from "../../kv/accounts/passwords.ts";
+import { type Derive, SCRYPT } from "../../kv/accounts/password_algorithms.ts";
+import type { PasswordRecord } from "../../kv/accounts/passwords.ts";
 import { register } from "../../kv/rooms/register.ts";
 import { readMe } from "../../kv/accounts/users.ts";
 import { keys } from "../../kv/keys.ts";
@@ -164,6 +165,23 @@ Deno.test("login() hashes the password anew when today's cost is another", () =>
 
     await run(dear!, logIn, form);
     assert.equal((await stored()).version, after.version);
+  }));
+
+Deno.test("login() hashes scrypt's password anew by Argon2id where that is there", () =>
+  inWorld(async ({ isolate, store }) => {
+    // Stands for Argon2id, which the oldest Deno that is promised lacks.
+    const newer = { ...SCRYPT, name: "argon2id" } as const;
+    const [old, now] = ([[SCRYPT], [newer, SCRYPT]] as const).map((
+      algorithms,
+    ) => isolate({ passwords: { cores: 2, cost: COST, algorithms } }));
+    const { user } = await signUp(old!, "ada");
+    const stored = () => store.get<PasswordRecord>(keys.password(user.id));
+    assert.equal((await stored()).value?.algorithm, "scrypt");
+    const form = { login: "ada", password: "password of ada" };
+    await run(now!, logIn, form);
+    assert.equal((await stored()).value?.algorithm, "argon2id");
+    await run(now!, logIn, form);
+    await assert.rejects(run(old!, logIn, form), refuses("unavailable"));
   }));
 
 Deno.test("login() lets several upgrade the same hash at once", () =>

@@ -5,7 +5,10 @@ import { Accounts, type AccountsSettings } from "../../kv/accounts/accounts.ts";
 import { register } from "../../kv/rooms/register.ts";
 import type { signedIn } from "../../kv/accounts/sign_in.ts";
 import { authenticate } from "../../kv/accounts/verify.ts";
-import type { Derive, PasswordCost } from "../../kv/accounts/passwords.ts";
+import type {
+  Derive,
+  PasswordCost,
+} from "../../kv/accounts/password_algorithms.ts";
 import type { Core } from "../../kv/core.ts";
 import { type RefusalCode, Refused } from "../../kv/errors.ts";
 import { Feed, type Ring } from "../../kv/log/feed.ts";
@@ -164,7 +167,7 @@ function requirePrincipal(who: Caller | Principal): Principal {
 export function assertNothingSecret(answer: unknown): void {
   assert.doesNotMatch(
     JSON.stringify(answer),
-    /password of|argon2id|"(password|hash|salt|generation)"/,
+    /password of|argon2id|scrypt|"(password|hash|salt|generation)"/,
   );
 }
 
