@@ -4,9 +4,10 @@ FROM denoland/deno:2.9.6@sha256:2014dc167ece617ef7e7ba40631ac2234c59e75ce693e7cc
 ENV DENO_DIR=/deno-dir DENO_NO_UPDATE_CHECK=1
 WORKDIR /app
 
-# Packages change less often than sources, so they are a layer of their own.
+# Packages change less often than sources, so they are a layer of their own, without those of types and tests.
 COPY deno.json deno.lock ./
-RUN deno install --frozen
+RUN deno remove --quiet @asyncapi/specs @seriousme/openapi-schema-validator @types/ws ajv fast-check oidc-provider \
+  && deno install --frozen
 
 COPY main.ts ./
 COPY kv kv/

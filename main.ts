@@ -21,6 +21,7 @@ import {
   type Settings,
   SettingsError,
 } from "./kv/settings.ts";
+import { isUrl } from "./kv/setting_forms.ts";
 import { openStore, type Store } from "./kv/store.ts";
 import { workOffJobs } from "./realtime/jobs.ts";
 import { Realtime } from "./realtime/realtime.ts";
@@ -31,7 +32,13 @@ import {
   Isolates,
   runFurtherIsolate,
 } from "./routes/isolates.ts";
-import { hosted, isOnDeploy, listen, type Transport } from "./routes/listen.ts";
+import {
+  hosted,
+  isOnDeploy,
+  isSet,
+  listen,
+  type Transport,
+} from "./routes/listen.ts";
 import { logUncaught, onSignal, printLine } from "./routes/process.ts";
 import {
   type Answering,
@@ -44,7 +51,9 @@ import { upgradeNative } from "./routes/upgrade_native.ts";
 
 const SECRET_FILE = "data/secret";
 const NO_DATABASE =
-  "No database is attached: attach a Deno KV database to the app, or set KV to the URL of a denokv server.";
+  "No database is attached: assign a Deno KV database to the app in Deno Deploy's console.";
+const KV_ON_DEPLOY =
+  "KV is set: leave it unset, for on Deno Deploy the database is the one that is assigned to the app.";
 /** How long requests under way are waited for. */
 const GRACE_MS = 2_000;
 /** After this long the process ends whatever still hangs; five seconds are promised. */
@@ -63,18 +72,19 @@ export interface Running {
 /** What the tasks of these names do with the database and a file, instead of serving. */
 const ON_FILES = new Map([["backup", backUp], ["restore", restore]]);
 
-/** What `deno serve` and Deno Deploy, which listen themselves, ask; none where this program listens. */
+/** What `deno serve`, which listens itself, asks for; none where this program listens. */
 export default import.meta.main ? await main() : undefined;
 
 async function main(): Promise<Deno.ServeDefaultExport | undefined> {
   const [task = "", file = ""] = Deno.args;
   const onFile = ON_FILES.get(task);
-  // `deno serve` can't be told from `deno run` before it asks, so its task says so.
-  if (task === "serve" || isOnDeploy()) return await host();
+  // `deno serve` can't be told from `deno run` before it asks, so its task says so, and Deno where it serves unasked.
+  if (task === "serve" || isSet("DENO_AUTO_SERVE")) return await host();
   if (onFile) return void await runOnFile(onFile, file);
+  if (isOnDeploy()) return void await run("production", "native");
   const mode = Deno.args.includes("--dev") ? "development" : "production";
   if (isFurtherIsolate()) await runFurtherIsolate((port) => beside(mode, port));
-  else await run(mode);
+  else await run(mode, "node");
 }
 
 async function runOnFile(
@@ -93,9 +103,10 @@ async function runOnFile(
   }
 }
 
-async function run(mode: Mode) {
+async function run(mode: Mode, transport: Transport) {
   const signalled = new Promise<string>((told) => onSignal(mode, told));
-  const { running, settings, journal } = await boot(mode).catch(giveUp);
+  const { running, settings, journal } = await boot(mode, transport)
+    .catch(giveUp);
   if (mode === "development") console.log(greeting(running.url, settings.kv));
   else journal.info("server.listening", { url: running.url });
   await stopAt(await signalled, running, journal);
@@ -103,15 +114,17 @@ async function run(mode: Mode) {
 }
 
 /** The server, with as many isolates as the settings say. */
-async function boot(mode: Mode) {
+async function boot(mode: Mode, transport: Transport) {
   const { settings, journal } = open(mode);
-  const several = settings.isolates > 1;
+  // Deno's own sockets share no port: whoever wants several isolates of them has `deno serve`.
+  const isolates = transport === "node" ? settings.isolates : 1;
   const first = await start(settings, {
     journal,
-    ...(several ? { sharing: "first" } : {}),
+    transport,
+    ...(isolates > 1 ? { sharing: "first" } : {}),
   });
   const others = await Isolates.start(
-    settings.isolates - 1,
+    isolates - 1,
     import.meta.url,
     first.port,
     journal,
@@ -137,7 +150,7 @@ async function host(): Promise<Deno.ServeDefaultExport> {
     (signal) =>
       void stopAt(signal, running, journal).then(() => {
         // A socket whose peer broke off keeps a timer of the runtime for up to 25 s: nobody waits for that.
-        setTimeout(() => Deno.exit(0), GRACE_MS).unref();
+        Deno.unrefTimer(setTimeout(() => Deno.exit(0), GRACE_MS));
       }),
   );
   return hosted(
@@ -177,7 +190,7 @@ function giveUp(error: unknown): never {
 }
 
 async function stopAt(signal: string, running: Running, journal: Journal) {
-  setTimeout(() => Deno.exit(1), STOP_WITHIN_MS).unref();
+  Deno.unrefTimer(setTimeout(() => Deno.exit(1), STOP_WITHIN_MS));
   await running.stop();
   journal.info("server.stopped", { signal });
 }
@@ -199,11 +212,8 @@ export async function start(
     Parts,
 ): Promise<Running> {
   const secret = settings.secret ?? await keepSecret(SECRET_FILE);
-  if (settings.kv.startsWith("data/")) {
-    await Deno.mkdir(dirname(settings.kv), { recursive: true, mode: 0o700 });
-  }
   const store = parts.store ??
-    await (transport === "hosted" ? openShared : openStore)(settings.kv, clock);
+    await openDatabase(settings.kv, transport, clock);
   const report = (thrown: unknown) =>
     journal.error("server.fault", failure(thrown));
   try {
@@ -287,15 +297,26 @@ function ownCores({ isolates }: Settings): number {
   return Math.max(1, Math.floor(navigator.hardwareConcurrency / isolates));
 }
 
-/** Opens a database that several isolates share: on Deno Deploy, unless told otherwise, the one that is attached. */
-async function openShared(path: string, clock: Clock): Promise<Store> {
-  if (path === ":memory:") {
+async function openDatabase(path: string, transport: Transport, clock: Clock) {
+  if (isOnDeploy()) return await openAttached(clock);
+  if (transport === "hosted" && path === ":memory:") {
     throw new SettingsError(["KV is :memory:, which isolates can't share."]);
   }
-  if (!isOnDeploy() || Deno.env.get("KV")) return await openStore(path, clock);
-  try {
-    return await (openStore as (path?: string) => Promise<Store>)();
-  } catch (cause) {
-    throw new SettingsError([NO_DATABASE, failure(cause).error]);
+  if (path.startsWith("data/")) {
+    await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   }
+  return await openStore(path, clock);
+}
+
+/** Opens the database that Deno Deploy attaches. Without one, Deno would open one in memory and say nothing. */
+async function openAttached(clock: Clock): Promise<Store> {
+  const [own, path, prefix = ""] = [
+    "KV",
+    "DENO_KV_DEFAULT_PATH",
+    "DENO_KV_PATH_PREFIX",
+  ]
+    .map((name) => Deno.env.get(name));
+  if (own) throw new SettingsError([KV_ON_DEPLOY]);
+  if (!path || !isUrl(prefix + path)) throw new SettingsError([NO_DATABASE]);
+  return await openStore(undefined, clock);
 }

@@ -80,13 +80,14 @@ const COMMIT_DEADLINE_MS = 10_000;
 const LOCKED_TRIES = 50;
 
 /**
- * Opens the database at `path`: a file, `:memory:`, or a denokv URL.
+ * Opens the database at `path`: a file, `:memory:`, or a denokv URL. Undefined is the one that the platform
+ * has attached.
  *
  * Two isolates opening or writing one SQLite file can be answered "database is locked";
  * that is a busy moment, not an outcome, so it is tried again here and never shown.
  */
 export async function openStore(
-  path: string,
+  path: string | undefined,
   clock: Clock = systemClock,
 ): Promise<Store> {
   const kv = await whenUnlocked(clock, () => Deno.openKv(path));

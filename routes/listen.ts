@@ -11,7 +11,7 @@ import {
 import { answerNative, serveNative } from "./serve_native.ts";
 import { upgrade } from "./upgrade.ts";
 
-/** `hosted`: by `deno serve` or Deno Deploy. */
+/** `native`: by Deno's own server, which is what there is on Deno Deploy. `hosted`: by `deno serve`. */
 export type Transport = "node" | "native" | "hosted";
 
 export interface ListenSettings extends Entrance {
@@ -54,9 +54,13 @@ export function hosted(
   };
 }
 
-/** Asked for leave first: what our own tasks start may not look, and is not there. */
+/** Whether Deno Deploy has started this program. */
 export function isOnDeploy(): boolean {
-  const variable = "DENO_DEPLOYMENT_ID";
+  return isSet("DENO_DEPLOYMENT_ID");
+}
+
+/** Asked for leave first: what our own tasks start may not look, and is not there. */
+export function isSet(variable: string): boolean {
   const { state } = Deno.permissions.querySync({ name: "env", variable });
   return state === "granted" && Deno.env.has(variable);
 }

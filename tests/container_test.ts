@@ -1,7 +1,7 @@
 // The container without a builder: what its Dockerfile says, done on this machine step by step, and started without a network.
 import assert from "node:assert/strict";
 import { Image, parseDockerfile, requireOne, sourcesOf } from "./dockerfile.ts";
-import { collect } from "./server.ts";
+import { collect, freePort } from "./server.ts";
 
 const read = (name: string) =>
   Deno.readTextFileSync(new URL(`../${name}`, import.meta.url));
@@ -30,6 +30,11 @@ Deno.test("what the Dockerfile says makes a server that starts without a network
   try {
     await Deno.chmod(folder, 0o755);
     for (const instruction of instructions) await image.follow(instruction);
+    const packages = image.place("/deno-dir/npm/registry.npmjs.org");
+    assert.deepEqual(
+      [...Deno.readDirSync(packages)].map(({ name }) => name).sort(),
+      await packagesOf("main.ts"),
+    );
 
     const port = String(freePort());
     const env = {
@@ -72,15 +77,23 @@ Deno.test("what the Dockerfile says makes a server that starts without a network
   }
 });
 
+/** The packages that a module needs to run, by their scopes where they have one. */
+async function packagesOf(module: string): Promise<string[]> {
+  const { stdout } = await new Deno.Command("deno", {
+    args: ["info", "--json", module],
+  }).output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout));
+  const names = modules
+    .map(({ npmPackage }: { npmPackage?: string }) => npmPackage)
+    .filter((name?: string) => name && !name.startsWith("@types/"))
+    .map((name: string) => name.match(/^@?[^@/]+/)![0]);
+  return [...new Set<string>(names)].sort();
+}
+
 function signal(child: Deno.ChildProcess, name: Deno.Signal) {
   try {
     child.kill(name);
   } catch {
     // It has ended, and will be asked why.
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }

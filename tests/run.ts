@@ -22,7 +22,7 @@ const ci = Deno.env.get("CI") === "true";
 const temporary = Deno.env.get("TMPDIR") ?? "/tmp";
 
 // Tests take exactly what they need: a loopback port, scratch files, this Deno to start servers with, a shell
-// to paste the README into, and the packages' own files, which a validator reads its schemas from.
+// to paste the README into, npm to fetch an older Deno, a denokv server, and the packages' own files, which a validator reads its schemas from.
 const TEST = [
   "test",
   "--no-check",
@@ -32,7 +32,7 @@ const TEST = [
   "--allow-env=WS_NO_BUFFER_UTIL,CI",
   `--allow-read=.,${temporary},${await packageFolder()}`,
   `--allow-write=.cache,${temporary}`,
-  `--allow-run=deno,bash,${Deno.execPath()}`,
+  `--allow-run=deno,bash,npx,denokv,${Deno.execPath()}`,
 ];
 
 const STATIC: readonly Stage[] = [

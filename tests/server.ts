@@ -22,15 +22,20 @@ export interface ServerProcess {
 
 /** How main.ts is started. */
 interface Start {
+  /** Another Deno than the one of the tests. */
+  readonly deno?: string;
   readonly command: readonly string[];
   readonly permissions: readonly string[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Becomes the program named next: one whose path is not known when the tests' permissions are given. */
+const EXEC = ["bash", "-c", 'exec "$0" "$@"'];
+
 const SERVED = { DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0" };
 
-/** As people start a server, and as Deno Deploy does. */
+/** As people start a server. */
 const STARTS = {
   development: () => runMain("start", ["--dev"]),
   production: () => runMain("start", []),
@@ -39,12 +44,6 @@ const STARTS = {
     permissions: permissionsOf("serve"),
     args: ["serve"],
     env: SERVED,
-  }),
-  deploy: (): Start => ({
-    command: ["serve"],
-    permissions: ["--allow-all"],
-    args: [],
-    env: { ...SERVED, DENO_DEPLOYMENT_ID: "test" },
   }),
 };
 
@@ -63,10 +62,26 @@ export function startServer(
   folder: string,
   mode: Mode,
   env: Readonly<Record<string, string>> = {},
-  config: Readonly<Record<string, unknown>> = {},
 ): ServerProcess {
-  const child = spawn(STARTS[mode](), { folder, env, config });
+  return attend(spawn(STARTS[mode](), { folder, env }));
+}
 
+/** Starts a server as Deno Deploy does: by its Deno, without flags or arguments, all permissions given. */
+export function startOnDeploy(
+  folder: string,
+  deno: string,
+  env: Readonly<Record<string, string>>,
+): ServerProcess {
+  const command = ["run"];
+  const permissions = ["--allow-all"];
+  const own = { ...SERVED, DENO_DEPLOYMENT_ID: "test" };
+  return attend(
+    spawn({ deno, command, permissions, args: [], env: own }, { folder, env }),
+  );
+}
+
+/** The process as a test sees it. */
+function attend(child: Deno.ChildProcess): ServerProcess {
   const told = Promise.withResolvers<string>();
   // A test that expects no start does not wait for the address.
   told.promise.catch(() => {});
@@ -103,22 +118,24 @@ export async function runTask(
   return { code, stdout, stderr };
 }
 
-/** Settings that `env` leaves out have their defaults; `config` is what deno.json says otherwise. */
+/** Settings that `env` leaves out have their defaults. */
 function spawn(
-  { command, permissions, args, env: own }: Start,
-  { folder, env, config = {} }: {
+  { deno, command, permissions, args, env: own }: Start,
+  { folder, env }: {
     readonly folder: string;
     readonly env: Readonly<Record<string, string>>;
-    readonly config?: Readonly<Record<string, unknown>>;
   },
 ): Deno.ChildProcess {
   const unset = Object.fromEntries(
     listSettings().map(({ name }) => [name, ""]),
   );
-  return new Deno.Command("deno", {
+  const program = deno ? [...EXEC, deno] : ["deno"];
+  return new Deno.Command(program[0]!, {
     args: [
+      ...program.slice(1),
       ...command,
-      `--config=${configFile(folder, config)}`,
+      // Deno Deploy gives no flags: there it is found beside main.ts.
+      ...(deno ? [] : [`--config=${new URL("deno.json", ROOT).pathname}`]),
       ...permissions,
       MAIN,
       ...args,
@@ -129,19 +146,6 @@ function spawn(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-}
-
-function configFile(
-  folder: string,
-  config: Readonly<Record<string, unknown>>,
-): string {
-  const usual = new URL("deno.json", ROOT);
-  if (Object.keys(config).length === 0) return usual.pathname;
-  const { imports, nodeModulesDir } = JSON.parse(Deno.readTextFileSync(usual));
-  const path = `${folder}/deno.json`;
-  const all = { imports, nodeModulesDir, lock: false, ...config };
-  Deno.writeTextFileSync(path, JSON.stringify(all));
-  return path;
 }
 
 /** The `--allow-…` flags of a task in deno.json. */
@@ -170,4 +174,9 @@ export async function collect(
     seen(all);
   }
   return all;
+}
+
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
 }

@@ -161,27 +161,3 @@ Deno.test("under deno serve a memory database is refused", async () => {
   assert.equal(code, 1);
   assert.match(stderr, /KV is :memory:, which isolates can't share\.\n/);
 });
-
-Deno.test("on Deno Deploy main.ts starts without flags, on the database that KV names", async () => {
-  const folder = await Deno.makeTempDir();
-  const server = startServer(folder, "deploy", {
-    SECRET,
-    KV: "data/deploy.db",
-  });
-  const { user } = await join(await server.url, "ada");
-  assert.equal(user.username, "ada");
-  server.kill("SIGINT");
-  const { code, stderr } = await server.ended;
-  await Deno.remove(folder, { recursive: true });
-  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-});
-
-Deno.test("on Deno Deploy without a database main.ts says what to do, and does not start", async () => {
-  const folder = await Deno.makeTempDir();
-  // Without this leave there is no Deno KV at all, as where none is attached.
-  const server = startServer(folder, "deploy", { SECRET }, { unstable: [] });
-  const { code, stdout, stderr } = await server.ended;
-  await Deno.remove(folder, { recursive: true });
-  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-  assert.match(stderr, /^No database is attached: attach a Deno KV database/);
-});

@@ -1,0 +1,137 @@
+// Deno Deploy's entry: main.ts on the Deno that runs there, without flags, on the database that is attached.
+import assert from "node:assert/strict";
+import { ask, register } from "../faults/rest.ts";
+import { Client } from "../protocol/client.ts";
+import { readHistory } from "../protocol/exactly_once.ts";
+import { Denokv, hasDenokv } from "../denokv.ts";
+import { fetchOldestDeno } from "../oldest_deno.ts";
+import { startOnDeploy } from "../server.ts";
+
+const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
+/** After SIGINT Deno Deploy waits for so long, then kills. */
+const KILLED_AFTER_MS = 5_000;
+
+async function inFolder(test: (folder: string, deno: string) => Promise<void>) {
+  const deno = await fetchOldestDeno();
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder, deno);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function connect(url: string, token: string): Promise<Client> {
+  const client = new Client(`${url.replace("http", "ws")}/api/v1/ws`);
+  await client.opened;
+  await client.command("hello", { token });
+  return client;
+}
+
+for (const asked of [false, true]) {
+  // What Deno sets where it makes a server of what a program exports; not known of Deno Deploy, so both must do.
+  const auto: Record<string, string> = asked ? { DENO_AUTO_SERVE: "1" } : {};
+  const how = asked ? ", made a server by Deno," : "";
+
+  Deno.test({
+    name:
+      `on Deno Deploy's Deno main.ts${how} serves from the attached database, ends by itself at SIGINT, and loses nothing when killed`,
+    ignore: !hasDenokv,
+    fn: () =>
+      inFolder(async (folder, deno) => {
+        const denokv = new Denokv(folder);
+        await denokv.start();
+        const start = () =>
+          startOnDeploy(folder, deno, { SECRET, ...auto, ...denokv.attached });
+        let server = start();
+        try {
+          let url = await server.url;
+          const ada = await register(url, "ada");
+          const bob = await register(url, "bob");
+          const login = { login: "bob", password: "correct horse battery" };
+          const { accessToken } = await ask(
+            url,
+            null,
+            "POST",
+            "/auth/login",
+            login,
+          );
+          const { id: room } = await ask(url, ada.token, "POST", "/rooms", {
+            type: "group",
+            members: [bob.user],
+          });
+          const [from, to] = [
+            await connect(url, ada.token),
+            await connect(url, accessToken),
+          ];
+          const { seq } = await from.command("message.send", {
+            room,
+            text: "Hello",
+          });
+          const { data } = await to.event(room, seq);
+          assert.equal(data.text, "Hello");
+
+          server.kill("SIGINT");
+          const killer = setTimeout(
+            () => server.kill("SIGKILL"),
+            KILLED_AFTER_MS,
+          );
+          for (const client of [from, to]) {
+            const bye = await client.until(({ type }) => type === "bye");
+            assert.equal(bye.data.code, 4001);
+            await client.closed;
+          }
+          const { code } = await server.ended;
+          clearTimeout(killer);
+          assert.equal(code, 0);
+
+          server = start();
+          url = await server.url;
+          const client = await connect(url, accessToken);
+          const texts = Array.from({ length: 50 }, (_, i) => `no ${i}`);
+          await Promise.all(
+            texts.map((text) => client.command("message.send", { room, text })),
+          );
+          server.kill("SIGKILL");
+          await server.ended;
+          await client.closed;
+
+          server = start();
+          url = await server.url;
+          const history = await readHistory((query) =>
+            ask(url, ada.token, "GET", `/rooms/${room}/messages?${query}`)
+          );
+          assert.deepEqual(history.map(({ text }) => text), [
+            "Hello",
+            ...texts,
+          ]);
+        } finally {
+          server.kill("SIGKILL");
+          await server.ended;
+          await denokv.kill();
+        }
+      }),
+  });
+}
+
+for (
+  const [what, env, said] of [
+    ["without a database", {}, /^No database is attached: assign/],
+    [
+      "with a database in a file",
+      { DENO_KV_DEFAULT_PATH: "data/kvorum.db" },
+      /^No database is attached: assign/,
+    ],
+    ["with KV", { KV: "data/kvorum.db" }, /^KV is set: leave it unset/],
+    ["without SECRET", { SECRET: "" }, /^SECRET is not set/],
+  ] as const
+) {
+  Deno.test(`on Deno Deploy's Deno ${what} main.ts says what to do, and does not start`, () =>
+    inFolder(async (folder, deno) => {
+      const server = startOnDeploy(folder, deno, { SECRET, ...env });
+      const { code, stdout, stderr } = await server.ended;
+      assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+      assert.match(stderr, said);
+      assert.deepEqual([...Deno.readDirSync(folder)], []);
+    }));
+}
