@@ -1,6 +1,7 @@
 // The part of Deno KV that Kvorum uses: open, read, list, checked commits, watch. The only file that names Deno.Kv.
 import { type Clock, systemClock } from "./clock.ts";
 import { Refused } from "./errors.ts";
+import { isUrl } from "./setting_forms.ts";
 
 export type KeyPart = string | number;
 export type Key = readonly KeyPart[];
@@ -91,6 +92,9 @@ export async function openStore(
   clock: Clock = systemClock,
 ): Promise<Store> {
   const kv = await whenUnlocked(clock, () => Deno.openKv(path));
+  // Over the net a handle is one connection, and what a watch tells would wait behind what is read and written.
+  const isRemote = path === undefined || isUrl(path);
+  const watched = isRemote ? await Deno.openKv(path) : kv;
   const watchers = new Set<ReadableStreamDefaultReader<unknown>>();
 
   return {
@@ -137,7 +141,7 @@ export async function openStore(
 
     async watch(key, rung, signal) {
       signal.throwIfAborted();
-      const reader = kv.watch([toKvKey(key)]).getReader();
+      const reader = watched.watch([toKvKey(key)]).getReader();
       watchers.add(reader);
       const stop = () => void reader.cancel();
       signal.addEventListener("abort", stop, { once: true });
@@ -151,6 +155,7 @@ export async function openStore(
 
     close() {
       for (const reader of watchers) void reader.cancel();
+      if (isRemote) watched.close();
       kv.close();
     },
   };

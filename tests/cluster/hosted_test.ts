@@ -97,10 +97,10 @@ Deno.test("under deno serve two people talk, in one order, across isolates, and 
 
 Deno.test("a host that ends tells every socket of an isolate to come back, however many there are", async () => {
   const folder = await Deno.makeTempDir();
-  const server = startServer(folder, "deploy", {
+  const server = startServer(folder, "serve", {
     SECRET,
-    KV: "data/deploy.db",
     RATE_SCALE: "0",
+    DENO_JOBS: "1",
   });
   const url = await server.url;
   const clients: Client[] = [];

@@ -1,18 +1,14 @@
 // The server is killed in mid-load, again and again; what it acknowledged is there.
 import assert from "node:assert/strict";
-import { Client } from "../protocol/client.ts";
 import { Device } from "../protocol/device.ts";
 import { readHistory, requireExactlyOnce } from "../protocol/exactly_once.ts";
 import { fork, openRandom, pickNumber } from "../protocol/random.ts";
-import type { Random } from "../protocol/random.ts";
 import { type Mode, type ServerProcess, startServer } from "../server.ts";
 import { ask, register } from "./rest.ts";
+import { talk } from "./talk.ts";
 
 const KILLS = 20;
 const SENDERS = 8;
-const BURST = 12;
-/** Of a sender's latest messages, repeats of so many are recognised in any case. */
-const SURELY_REMEMBERED = 200;
 /** How many messages are acknowledged between two kills, at least and at most. */
 const BETWEEN_KILLS = [50, 400] as const;
 const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
@@ -175,40 +171,5 @@ class Lives {
 
   async ask(token: string, method: string, path: string, json?: unknown) {
     return await ask(await this.url, token, method, path, json);
-  }
-}
-
-/** Talks without a pause, through the ends of servers, until told to end; then until all is answered. */
-async function talk(
-  servers: Lives,
-  device: Device,
-  random: Random,
-  isOver: () => boolean,
-): Promise<void> {
-  for (;;) {
-    if (!device.isConnected) {
-      await device.drop();
-      const client = new Client(
-        `${(await servers.url).replace("http", "ws")}/api/v1/ws`,
-      );
-      // It may be killed at any moment, even before the first word.
-      const isOpen = await client.opened.then(() => true, () => false);
-      if (!isOpen || !await device.connect(client)) continue;
-    }
-    const answered = [...device.answers.keys()].slice(-SURELY_REMEMBERED);
-    if (answered.length > 0 && random() < 0.2) {
-      device.repeat(answered[pickNumber(random, 0, answered.length - 1)]!);
-    }
-    const isLast = isOver();
-    if (!isLast) {
-      const count = device.said.size;
-      device.say(
-        ...Array.from(
-          { length: pickNumber(random, 1, BURST) },
-          (_, i) => `${"x".repeat(pickNumber(random, 0, 300))} ${count + i}`,
-        ),
-      );
-    }
-    if (await device.answered() && isLast) return;
   }
 }
