@@ -2,7 +2,7 @@
 import type { Fields } from "../../kv/journal.ts";
 import { readSettings } from "../../kv/settings.ts";
 import { openStore } from "../../kv/store.ts";
-import { type Running, start } from "../../main.ts";
+import { type Running, start } from "../../routes/server.ts";
 import { COST } from "../accounts/world.ts";
 import { seeded } from "../protocol/random.ts";
 import { unsteady } from "../protocol/unsteady_store.ts";

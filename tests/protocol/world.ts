@@ -6,7 +6,7 @@ import type { Core } from "../../kv/core.ts";
 import type { Fields } from "../../kv/journal.ts";
 import { readSettings } from "../../kv/settings.ts";
 import type { Store } from "../../kv/store.ts";
-import { start } from "../../main.ts";
+import { start } from "../../routes/server.ts";
 import type { Realtime } from "../../realtime/realtime.ts";
 import type { Transport } from "../../routes/listen.ts";
 import { CALLER, COST, type SignedIn } from "../accounts/world.ts";
