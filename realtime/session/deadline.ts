@@ -1,6 +1,8 @@
 // One thing that is due at some time, unless it is put off or called off before.
 import type { Clock } from "../../kv/clock.ts";
 
+const LONGEST_MS = 2 ** 31 - 1;
+
 export class Deadline {
   #waiting: AbortController | null = null;
 
@@ -10,9 +12,7 @@ export class Deadline {
   set(ms: number, task: () => void): void {
     this.clear();
     const waiting = this.#waiting = new AbortController();
-    // Timers count in 32 bits: what is due in a month is simply never due to a socket.
-    this.clock.sleep(Math.min(ms, 2 ** 31 - 1), waiting.signal)
-      .then(task, () => {});
+    this.#sleep(ms, waiting.signal).then(task, () => {});
   }
 
   get isSet(): boolean {
@@ -22,5 +22,14 @@ export class Deadline {
   clear(): void {
     this.#waiting?.abort();
     this.#waiting = null;
+  }
+
+  /** In several parts where it is long, or for ever: timers count in 32 bits. */
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    let left = ms;
+    do {
+      await this.clock.sleep(Math.min(left, LONGEST_MS), signal);
+      left -= LONGEST_MS;
+    } while (left > 0);
   }
 }
