@@ -58,9 +58,10 @@ interface Entry {
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const VALUE_LENGTH = 2000;
 
-// Secrets inside other texts: a JWT, a bearer header, a query that carries a ticket, a path with an invite's code.
+// Secrets inside other texts: a JWT, a token of ours by its beginning, a bearer header, a query that carries a ticket,
+// a path with an invite's code.
 const SECRETS =
-  /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer +\S+|\b(?:ticket|token)=[^&\s"]+|(?<=\/invites\/)[^/?\s"]+/gi;
+  /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\b(?:kvk|kr|kt)_[\w.-]{20,}|\bBearer +\S+|\b(?:ticket|token)=[^&\s"]+|(?<=\/invites\/)[^/?\s"]+/gi;
 
 /** A journal that writes lines of JSON, or short ones for people. */
 export function openJournal(options: JournalOptions): Journal {

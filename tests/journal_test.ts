@@ -9,6 +9,7 @@ import {
 } from "../kv/journal.ts";
 
 const NOON = Date.UTC(2026, 0, 2, 12);
+const KEY = `kvk_${"i".repeat(20)}_${"s".repeat(43)}`;
 const JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJl";
 
 /** What `tell` has a journal write. */
@@ -120,6 +121,8 @@ Deno.test("openJournal() hides tokens inside other texts, even in long ones", ()
   for (
     const said of [
       `bad token ${JWT}`,
+      `bad key ${KEY}`,
+      `kr_${"i".repeat(20)}.0.${"s".repeat(43)} and kt_${"s".repeat(43)}`,
       "Authorization: Bearer abc.def",
       "GET /api/v1/ws?ticket=abc.def&x=1",
       "GET /api/v1/invites/abc.def/accept",
@@ -129,7 +132,7 @@ Deno.test("openJournal() hides tokens inside other texts, even in long ones", ()
     ]
   ) {
     const [line] = written((journal) => journal.warn("x", { said }));
-    assert.doesNotMatch(line!, /eyJ|abc/, said);
+    assert.doesNotMatch(line!, /eyJ|abc|sss/, said);
   }
 });
 
