@@ -1,7 +1,9 @@
 // Start-up and end: what is to be run by the arguments and the environment, then signals. The only process-wide state.
+import { appointAdmin, issueKey } from "./kv/accounts/tasks.ts";
 import { backUp, restore } from "./kv/backup.ts";
 import { systemClock } from "./kv/clock.ts";
 import { FileRefused } from "./kv/database_file.ts";
+import { Refused } from "./kv/errors.ts";
 import { failure, type Journal, openJournal } from "./kv/journal.ts";
 import {
   listSettings,
@@ -26,34 +28,41 @@ const GRACE_MS = 2_000;
 /** After this long the process ends whatever still hangs; five seconds are promised. */
 const STOP_WITHIN_MS = 4_000;
 
-/** What the tasks of these names do with the database and a file, instead of serving. */
-const ON_FILES = new Map([["backup", backUp], ["restore", restore]]);
+/** What the tasks of these names do with the database and their arguments, instead of serving. */
+const TASKS = new Map<
+  string,
+  (database: string, ...args: string[]) => Promise<string>
+>([
+  ["backup", backUp],
+  ["restore", (database, file) => restore(database, file)],
+  ["key", issueKey],
+  ["admin", appointAdmin],
+]);
 
 /** What `deno serve`, which listens itself, asks for; none where this program listens. */
 export default import.meta.main ? await main() : undefined;
 
 async function main(): Promise<Deno.ServeDefaultExport | undefined> {
-  const [task = "", file = ""] = Deno.args;
-  const onFile = ON_FILES.get(task);
+  const [name = "", ...args] = Deno.args;
+  const task = TASKS.get(name);
   // `deno serve` can't be told from `deno run` before it asks, so its task says so, and Deno where it serves unasked.
-  if (task === "serve" || isSet("DENO_AUTO_SERVE")) return await host();
-  if (onFile) return void await runOnFile(onFile, file);
+  if (name === "serve" || isSet("DENO_AUTO_SERVE")) return await host();
+  if (task) {
+    return void await runTask(() =>
+      task(readDatabase({ KV: Deno.env.get("KV") }), ...args)
+    );
+  }
   if (isOnDeploy()) return void await run("production", "native");
   const mode = Deno.args.includes("--dev") ? "development" : "production";
   if (isFurtherIsolate()) await runFurtherIsolate((port) => beside(mode, port));
   else await run(mode, "node");
 }
 
-async function runOnFile(
-  task: (database: string, file: string) => Promise<string>,
-  file: string,
-) {
+async function runTask(task: () => Promise<string>) {
   try {
-    if (file === "") throw new FileRefused("Name a file under data/.");
-    const database = readDatabase({ KV: Deno.env.get("KV") });
-    console.log(await task(database, file));
+    console.log(await task());
   } catch (error) {
-    const known = error instanceof FileRefused ||
+    const known = error instanceof FileRefused || error instanceof Refused ||
       error instanceof SettingsError;
     console.error(known ? error.message : `Failed. ${failure(error).error}`);
     Deno.exit(1);

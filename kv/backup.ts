@@ -16,7 +16,8 @@ import { openStore, requireStored } from "./store.ts";
  * Writes the database as it is at one moment to `file`, which appears when it is complete. Answers what was
  * done, for people. Throws {@link FileRefused}.
  */
-export async function backUp(database: string, file: string): Promise<string> {
+export async function backUp(database: string, file = ""): Promise<string> {
+  requireNamed(file);
   requireEmbedded(database);
   await requireFile(database);
   if (await sizeOf(file) !== null) {
@@ -44,9 +45,10 @@ export async function backUp(database: string, file: string): Promise<string> {
  */
 export async function restore(
   database: string,
-  file: string,
+  file = "",
   clock: Clock = systemClock,
 ): Promise<string> {
+  requireNamed(file);
   requireEmbedded(database);
   await requireFile(file);
   if (file === database) {
@@ -75,6 +77,10 @@ export async function restore(
     await removeDraft(draft);
     throw error;
   }
+}
+
+function requireNamed(file: string): void {
+  if (file === "") throw new FileRefused("Name a file under data/.");
 }
 
 function requireEmbedded(database: string): void {

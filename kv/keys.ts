@@ -69,6 +69,9 @@ export const keys = {
   session: (session: string): Key => ["session", session],
   /** When a session of the identity provider's was ended last (see accounts/sessions.ts); stays. */
   endedFamily: (family: string): Key => ["ended", family],
+  /** `ServiceKey`. */
+  serviceKey: (id: string): Key => ["key", id],
+  serviceKeys: (): Key => ["key"],
   ticket: (hash: string): Key => ["ticket", hash],
   /** What a POST with an `Idempotency-Key` answered. */
   answered: (digest: string): Key => ["answered", digest],

@@ -41,9 +41,11 @@ export const LIMITS = {
   /** For sockets that showed who they are at the upgrade. */
   helloWithinAuthenticatedMs: 60_000,
   ticketMs: 30_000,
+  /** How long a service key that expires may last: ten years. */
+  keySeconds: 10 * 365 * 24 * 60 * 60,
   /** How long a spent refresh token may be repeated while its successor is unused. */
   refreshGraceMs: 30_000,
-  /** How long a session may be believed without reading it again. */
+  /** How long a session or a service key may be believed without reading it again. */
   sessionCacheMs: 1_000,
 
   /** An array frame to a client that said `batch: true`. */

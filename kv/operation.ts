@@ -3,6 +3,7 @@ import type * as z from "zod";
 import type { Core } from "./core.ts";
 import type { RefusalCode } from "./errors.ts";
 import type { Caller, Principal } from "./principal.ts";
+import { type Scope, whyOutOfScope } from "./scopes.ts";
 
 interface Described<
   Name extends string,
@@ -40,6 +41,10 @@ export interface UserOperation<
   Output extends z.ZodType = z.ZodType,
 > extends Described<Name, Input, Output> {
   readonly access: "user";
+  /** What a service key needs to ask for it. Without one no key may. */
+  readonly scope?: Scope;
+  /** Its answer holds a secret, and so is not kept to be given again. */
+  readonly secret?: true;
   /**
    * The operation takes its place in its room's order before it first waits,
    * so a socket may start the next one on that room without waiting for this one.
@@ -64,6 +69,7 @@ export function publicOperation<
   return { ...operation, access: "public" };
 }
 
+/** Whatever is asked by a service key is checked against its scopes before `run` is called. */
 export function userOperation<
   Name extends string,
   Input extends z.ZodType,
@@ -71,5 +77,15 @@ export function userOperation<
 >(
   operation: Omit<UserOperation<Name, Input, Output>, "access">,
 ): UserOperation<Name, Input, Output> {
-  return { ...operation, access: "user" };
+  return {
+    ...operation,
+    access: "user",
+    // Here and nowhere else, so that no way in can forget it.
+    run(core, input, principal) {
+      const refused = whyOutOfScope(principal, operation.scope);
+      return refused
+        ? Promise.reject(refused)
+        : operation.run(core, input, principal);
+    },
+  };
 }

@@ -1,6 +1,8 @@
 // Everything Kvorum can be asked to do. REST, sockets, documents and the parity test all read this table.
 import { deleteMe } from "./accounts/deletion.ts";
+import { createKey, listKeys, revokeKey } from "./accounts/key_operations.ts";
 import { logIn } from "./accounts/login.ts";
+import { createSession, createUser, findUser } from "./accounts/made_users.ts";
 import { searchUsers } from "./accounts/search.ts";
 import {
   endAllSessions,
@@ -49,6 +51,13 @@ export const OPERATIONS: readonly Operation[] = [
   deleteMe,
   getUser,
   searchUsers,
+
+  createUser,
+  findUser,
+  createSession,
+  createKey,
+  listKeys,
+  revokeKey,
 
   createRoom,
   listRooms,

@@ -1,6 +1,7 @@
 // How often something may be done, by REST and by socket alike: one table, and token buckets that follow it.
 import type { Clock } from "./clock.ts";
 import { LIMITS } from "./limits.ts";
+import { isService, type Principal } from "./principal.ts";
 
 interface Rate {
   readonly count: number;
@@ -27,6 +28,9 @@ export const RATES = {
   userCommands: { count: 200, perMs: SECOND, burst: 800 },
   /** Messages sent, edited and deleted, by user. */
   messages: { count: 20, perMs: SECOND, burst: 60 },
+  /** The same by a service in its own name, which stands for all its users. */
+  serviceRequests: { count: 500, perMs: SECOND, burst: 2000 },
+  serviceMessages: { count: 200, perMs: SECOND, burst: 600 },
   /** New sockets, by address. */
   sockets: { count: 20, perMs: SECOND, burst: 100 },
   /** Attempts to sign in, by address. */
@@ -49,6 +53,18 @@ export const BY_USER: Readonly<Record<string, RateKind>> = {
   "invite.create": "invites",
   "invite.accept": "invites",
 };
+
+/** As what a service's requests in its own name are counted instead. */
+const BY_SERVICE: Readonly<Partial<Record<RateKind, RateKind>>> = {
+  requests: "serviceRequests",
+  userCommands: "serviceRequests",
+  messages: "serviceMessages",
+};
+
+/** As what it is counted, given who asks. Acting for a user, a service is limited as the user is. */
+export function kindFor(kind: RateKind, principal: Principal): RateKind {
+  return isService(principal) ? BY_SERVICE[kind] ?? kind : kind;
+}
 
 /** Keys that are remembered per kind, twice at most; the longest unused are forgotten first. */
 const KEYS = 50_000;

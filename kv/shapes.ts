@@ -43,9 +43,15 @@ export const liveUser = z.object({
 export const deletedUser = z.object({ id, deleted: z.literal(true) })
   .meta({ id: "DeletedUser" });
 export const user = z.union([liveUser, deletedUser]).meta({ id: "User" });
+/** What a user may do in the service, whatever the room. */
+export const serviceRole = z.enum(["user", "moderator", "admin"])
+  .meta({ id: "ServiceRole" });
+export type ServiceRole = z.infer<typeof serviceRole>;
 /** Only what one sees of oneself. */
-export const me = liveUser.extend({ email: z.string().optional() })
-  .meta({ id: "Me" });
+export const me = liveUser.extend({
+  email: z.string().optional(),
+  role: serviceRole,
+}).meta({ id: "Me" });
 
 export const role = z.enum(["owner", "admin", "member", "guest"])
   .meta({ id: "Role" });

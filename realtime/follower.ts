@@ -69,9 +69,11 @@ export class Follower {
   }
 
   async #hearUser(ring: UserRing): Promise<void> {
+    const { sessions, serviceKeys } = this.core.accounts;
     if (ring.what === "session") {
-      this.core.accounts.sessions.forget(ring.session);
-    }
+      sessions.forget(ring.session);
+      serviceKeys.forget(ring.session);
+    } else if (ring.what === "profile") serviceKeys.forgetUser(ring.user);
     for (const follower of [...this.hub.of(ring.user)]) follower.rung(ring);
     if (ring.what === "profile") await this.#tellPeers(ring.user);
   }

@@ -1,11 +1,11 @@
 // Who may open a socket: an upgrade request is checked like any other, the same under every transport.
 import { redeemTicket } from "../kv/accounts/tickets.ts";
-import { authenticate } from "../kv/accounts/verify.ts";
+import { authenticate, keyless } from "../kv/accounts/verify.ts";
 import { addressKey } from "../kv/address.ts";
 import { Refused } from "../kv/errors.ts";
 import type { Caller, Principal } from "../kv/principal.ts";
 import type { Realtime } from "../realtime/realtime.ts";
-import { bearerToken, toCaller } from "./guard.ts";
+import { ACTED_FOR, bearerToken, readActedFor, toCaller } from "./guard.ts";
 import { type AddressOf, peerAddress } from "./proxies.ts";
 
 /** Where sockets are opened. */
@@ -60,7 +60,7 @@ export function requireHandshake(
   }
 }
 
-/** @throws Refused `forbidden`, `rate_limited`, `unauthenticated`, `token_expired` */
+/** @throws Refused `forbidden`, `rate_limited`, `invalid`, and what `authenticate` and `redeemTicket` throw */
 export async function admit(
   { core, rates }: Realtime,
   entrance: Entrance,
@@ -79,17 +79,21 @@ export async function admit(
     });
   }
   const caller = toCaller(address, knock.header("user-agent"));
+  const actedFor = readActedFor(knock.header(ACTED_FOR));
   const ticket = query.get("ticket");
+  const authorization = knock.header("authorization");
+  // A key in hello comes too late to be told for whom.
+  const isByKey = ticket === null && authorization !== undefined;
+  if (actedFor !== null && !isByKey) throw keyless();
   if (ticket !== null) {
     return { caller, shown: await redeemTicket(core, ticket, caller) };
   }
-  const authorization = knock.header("authorization");
   if (authorization === undefined) return { caller, shown: null };
   const token = bearerToken(authorization);
   if (token === null) {
     throw new Refused("unauthenticated", "Authorization must be Bearer ….");
   }
-  return { caller, shown: await authenticate(core, token, caller) };
+  return { caller, shown: await authenticate(core, token, caller, actedFor) };
 }
 
 function isAllowed(

@@ -3,11 +3,15 @@ import type { MiddlewareHandler } from "hono";
 import { authenticate } from "../kv/accounts/verify.ts";
 import { Refused } from "../kv/errors.ts";
 import type { Caller } from "../kv/principal.ts";
+import { id } from "../kv/shapes.ts";
 import type { AppDeps, Env } from "./context.ts";
 import { peerAddress } from "./proxies.ts";
 import { limitAttempts } from "./rates.ts";
 
 const AGENT_LENGTH = 200;
+
+/** The header by which a service key says for whom it acts, in lower case. */
+export const ACTED_FOR = "kvorum-user";
 
 /** Middleware that leaves the caller in `c.var.caller`. */
 export function knowCaller(
@@ -30,8 +34,8 @@ export function toCaller(address: string, agent: string | undefined): Caller {
 }
 
 /**
- * Middleware that leaves the user in `c.var.principal`. Throws `unauthenticated`, `token_expired`,
- * and `rate_limited` for an address that keeps trying tokens.
+ * Middleware that leaves the user in `c.var.principal`. Throws what `authenticate` throws, `invalid`, and
+ * `rate_limited` for an address that keeps trying tokens.
  */
 export function requirePrincipal(deps: AppDeps): MiddlewareHandler<Env> {
   const { core } = deps;
@@ -44,8 +48,9 @@ export function requirePrincipal(deps: AppDeps): MiddlewareHandler<Env> {
       );
     }
     const caller = c.get("caller");
+    const actedFor = readActedFor(c.req.header(ACTED_FOR));
     try {
-      c.set("principal", await authenticate(core, token, caller));
+      c.set("principal", await authenticate(core, token, caller, actedFor));
     } catch (refusal) {
       // A token that has expired was good once.
       if (refusal instanceof Refused && refusal.code === "unauthenticated") {
@@ -55,6 +60,17 @@ export function requirePrincipal(deps: AppDeps): MiddlewareHandler<Env> {
     }
     await next();
   };
+}
+
+/** The user that `Kvorum-User` names; null without it. Throws `invalid`. */
+export function readActedFor(header: string | undefined): string | null {
+  if (header === undefined) return null;
+  const { data, error } = id.safeParse(header);
+  if (error === undefined) return data;
+  const message = "must be the id of a user";
+  throw new Refused("invalid", `Kvorum-User: ${message}`, {
+    errors: [{ path: "Kvorum-User", message }],
+  });
 }
 
 /** The token of an `Authorization` header, or null where there is none. */

@@ -4,7 +4,12 @@ import { addressKey } from "../kv/address.ts";
 import { Refused } from "../kv/errors.ts";
 import type { Operation } from "../kv/operation.ts";
 import type { Caller } from "../kv/principal.ts";
-import { BY_USER, type RateKind, type RateLimits } from "../kv/rates.ts";
+import {
+  BY_USER,
+  kindFor,
+  type RateKind,
+  type RateLimits,
+} from "../kv/rates.ts";
 import type { AppDeps, Env } from "./context.ts";
 
 /** What operations are counted as, besides a request. */
@@ -53,10 +58,11 @@ export function limitUser(
   operation: Operation,
 ): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const { user } = c.get("principal");
-    take(rates, "requests", user);
+    const principal = c.get("principal");
+    const { user } = principal;
+    take(rates, kindFor("requests", principal), user);
     const kind = BY_USER[operation.name];
-    if (kind) take(rates, kind, user);
+    if (kind) take(rates, kindFor(kind, principal), user);
     await next();
   };
 }

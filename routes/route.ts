@@ -34,10 +34,10 @@ export function hasBody({ method }: Route): boolean {
   return method !== "GET" && method !== "DELETE";
 }
 
-/** Whether a route takes an `Idempotency-Key`: what is new under /auth is a secret, which is not kept to be shown again. */
-export function isRepeatable({ method, path, operation }: Route): boolean {
-  return method === "POST" && !path.startsWith("/auth/") &&
-    operation.access === "user";
+/** Whether a route takes an `Idempotency-Key`: an answer that holds a secret is not kept to be given again. */
+export function isRepeatable({ method, operation }: Route): boolean {
+  return method === "POST" && operation.access === "user" &&
+    !operation.secret;
 }
 
 /** A sub-app that serves the routes. A path written out must stand before one with a parameter in its place. */

@@ -1,4 +1,5 @@
 // Every route under /api/v1, resource by resource.
+import { ADMIN } from "./admin.ts";
 import { AUTH } from "./auth.ts";
 import { INVITES } from "./invites.ts";
 import { MEMBERS } from "./members.ts";
@@ -16,4 +17,5 @@ export const ROUTES: readonly Route[] = [
   ...INVITES,
   ...MESSAGES,
   ...RECEIPTS,
+  ...ADMIN,
 ];

@@ -6,6 +6,7 @@ import { AccessTokens } from "./access_tokens.ts";
 import { Passwords, type PasswordSettings } from "./passwords.ts";
 import { type ProviderSettings, ProviderTokens } from "./provider_tokens.ts";
 import { RefreshTokens } from "./refresh_tokens.ts";
+import { ServiceKeys } from "./service_keys.ts";
 import { SessionCache } from "./session_cache.ts";
 import { SigningKeys } from "./signing_keys.ts";
 
@@ -36,6 +37,7 @@ export class Accounts {
   readonly refreshTokens: RefreshTokens;
   /** Sessions that are believed for a moment. */
   readonly sessions: SessionCache;
+  readonly serviceKeys: ServiceKeys;
   /** How long a session lasts without being refreshed. */
   readonly sessionMs: number;
   readonly signup: Signup;
@@ -60,6 +62,7 @@ export class Accounts {
       : null;
     this.refreshTokens = new RefreshTokens(secret);
     this.sessions = new SessionCache(store, clock);
+    this.serviceKeys = new ServiceKeys(store, clock);
     this.signup = settings.signup ?? "open";
     this.sessionMs = settings.refreshTokenSeconds * 1000;
   }

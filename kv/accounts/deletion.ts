@@ -61,6 +61,7 @@ export const deleteMe = userOperation({
     });
 
     for (const id of sessions) accounts.sessions.forget(id);
+    accounts.serviceKeys.forgetUser(user);
     // After the last try, not after the one that was answered: a deletion without an answer closes sockets, too.
     feed.announce(ringsOf(user, sessions));
     return {};

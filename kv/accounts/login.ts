@@ -9,17 +9,9 @@ import type { Check } from "../store.ts";
 import { line, secretText } from "../text.ts";
 import { foldAscii } from "./names.ts";
 import type { PasswordRecord } from "./passwords.ts";
-import { isDeleted, readProfile } from "./profiles.ts";
-import type { NameRow } from "./register.ts";
-import {
-  deleteSession,
-  lastStarted,
-  newSession,
-  type Session,
-  sessionIds,
-  superfluous,
-  writeSession,
-} from "./sessions.ts";
+import type { NameRow } from "./profiles.ts";
+import { startSession } from "./session_start.ts";
+import { newSession } from "./sessions.ts";
 import { AGAIN, settle } from "./settle.ts";
 import { signedIn, signIn } from "./sign_in.ts";
 
@@ -37,8 +29,15 @@ export const logIn = publicOperation({
     return await settle(core.clock, async () => {
       // Costs one reading, unless the password was changed since: then it is proven anew.
       proof = await prove(core, login, password, proof);
-      const profile = await start(core, session, proof);
-      return profile === AGAIN ? AGAIN : await signIn(core, profile, session);
+      const { check, rehashed } = proof;
+      const profile = await startSession(core, session, {
+        checks: [check],
+        mutations: rehashed ? [{ key: check.key, value: rehashed }] : [],
+      });
+      // A user who is gone has no password either: the next proof says so.
+      return profile === AGAIN || profile === null
+        ? AGAIN
+        : await signIn(core, profile, session);
     });
   },
 });
@@ -84,39 +83,4 @@ async function prove(
       ? await passwords.hash(password)
       : null,
   };
-}
-
-/** Stores the session, ending the user's oldest ones where there are too many. Answers the user's profile. */
-async function start(core: Core, session: Session, proof: Proof) {
-  const { store } = core;
-  const { user, id } = session;
-  const [profile, last, started] = await Promise.all([
-    readProfile(store, user),
-    store.get<string>(keys.sessionsOf(user)),
-    store.get<Session>(keys.session(id)),
-  ]);
-  if (!profile.value || isDeleted(profile.value)) return AGAIN;
-  // An earlier try was stored although no answer came.
-  if (started.value) return profile.value;
-
-  const ended = superfluous(await sessionIds(store, user));
-  const outcome = await core.feed.commit(
-    {
-      checks: [
-        proof.check,
-        { key: profile.key, version: profile.version },
-        { key: last.key, version: last.version },
-      ],
-      mutations: [
-        ...writeSession(core.clock, session),
-        lastStarted(user, id),
-        ...ended.flatMap((old) => deleteSession(core.clock, user, old)),
-        ...(proof.rehashed
-          ? [{ key: proof.check.key, value: proof.rehashed }]
-          : []),
-      ],
-    },
-    ended.map((old) => ({ user, what: "session" as const, session: old })),
-  );
-  return outcome.kind === "stored" ? profile.value : AGAIN;
 }

@@ -3,7 +3,13 @@ import type * as z from "zod";
 import { toTimestamp } from "../clock.ts";
 import { notFound } from "../errors.ts";
 import { keys } from "../keys.ts";
-import type { liveUser, me, profileCard, user } from "../shapes.ts";
+import type {
+  liveUser,
+  me,
+  profileCard,
+  ServiceRole,
+  user,
+} from "../shapes.ts";
 import type { Mutation, Row, Store } from "../store.ts";
 import { foldAscii, foldName } from "./names.ts";
 
@@ -18,6 +24,12 @@ export interface LiveProfile {
   readonly about?: string;
   readonly avatar?: string;
   readonly createdAt: number;
+  /** What the user may do in the service; absent is an ordinary one. */
+  readonly role?: Exclude<ServiceRole, "user">;
+  /** The account of a service: nobody signs in to it, service keys act as it. */
+  readonly service?: true;
+  /** Who made the account, where it was not the user. */
+  readonly createdBy?: string;
 }
 
 /** What is left of a deleted user. */
@@ -28,6 +40,12 @@ export interface Tombstone {
 }
 
 export type Profile = LiveProfile | Tombstone;
+
+/** The row of a username or an e-mail address. */
+export interface NameRow {
+  readonly v: 1;
+  readonly user: string;
+}
 
 /** Under each name a user can be found by. The username is there to tell which of the two it is. */
 export interface SearchRow {
@@ -60,6 +78,7 @@ export function toMe(profile: LiveProfile): z.infer<typeof me> {
   return {
     ...toUser(profile),
     ...(profile.email === undefined ? {} : { email: profile.email }),
+    role: profile.role ?? "user",
   };
 }
 
@@ -82,6 +101,15 @@ export function toCard(profile: Profile): z.infer<typeof profileCard> {
 
 export function readProfile(store: Store, id: string): Promise<Row<Profile>> {
   return store.get<Profile>(keys.profile(id));
+}
+
+/** Whose username it is, in whatever case; a tombstone where the user is deleted, null where it is free. */
+export async function getByUsername(
+  store: Store,
+  username: string,
+): Promise<Profile | null> {
+  const name = await store.get<NameRow>(keys.username(foldAscii(username)));
+  return name.value && (await readProfile(store, name.value.user)).value;
 }
 
 /** The profiles of those ids that are users or were; in the order of `ids`, each once. */

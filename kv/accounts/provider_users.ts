@@ -4,9 +4,8 @@ import { randomId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import { displayName, email, username } from "../shapes.ts";
 import { foldAscii } from "./names.ts";
-import { type LiveProfile, moveSearchNames } from "./profiles.ts";
+import { type LiveProfile, moveSearchNames, type NameRow } from "./profiles.ts";
 import type { ProviderClaims } from "./provider_tokens.ts";
-import type { NameRow } from "./register.ts";
 import { AGAIN, settle } from "./settle.ts";
 
 /**

@@ -26,6 +26,7 @@ export const searchUsers = userOperation({
   name: "user.search",
   summary:
     "Find users whose username or display name begins with `q`, or read those of `ids`",
+  scope: "users",
   input: z.object({
     q: line(LIMITS.displayNameCodePoints).optional(),
     ids: z.string().max(LIMITS.pageItems * 65).optional()

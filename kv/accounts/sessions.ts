@@ -131,7 +131,10 @@ export async function getSession(
   return value && isLive(value, clock.now()) ? value : null;
 }
 
-export function isLive(session: Session, now: number): boolean {
+export function isLive(
+  session: Pick<Session, "expiresAt">,
+  now: number,
+): boolean {
   return session.expiresAt > now;
 }
 

@@ -28,6 +28,7 @@ export const createTicket = userOperation({
   name: "ticket.create",
   summary:
     "Make a ticket; within 30 seconds it opens one socket, as `/api/v1/ws?ticket=…`",
+  secret: true,
   input: nothing,
   output: z.object({ ticket: z.string(), expiresAt: timestamp })
     .meta({ id: "Ticket" }),

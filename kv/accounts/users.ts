@@ -25,6 +25,7 @@ import { AGAIN, settle } from "./settle.ts";
 export const readMe = userOperation({
   name: "user.me",
   summary: "Read your own profile",
+  scope: "users",
   input: nothing,
   output: me,
   async run(core, _input, principal) {
@@ -35,6 +36,7 @@ export const readMe = userOperation({
 export const getUser = userOperation({
   name: "user.get",
   summary: "Read a user's profile",
+  scope: "users",
   input: z.object({ userId: id }),
   output: user,
   async run(core, { userId }) {
@@ -47,6 +49,7 @@ export const getUser = userOperation({
 export const updateMe = userOperation({
   name: "user.update",
   summary: "Change your own profile; null clears a field",
+  scope: "users",
   input: z.object({
     displayName: displayName.optional(),
     about: about.nullable().optional(),

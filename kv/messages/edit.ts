@@ -12,6 +12,7 @@ import { keepFirstText } from "./first_text.ts";
 export const editMessage = userOperation({
   name: "message.edit",
   summary: "Change the text of one's own message",
+  scope: "messages",
   ordered: true,
   input: z.object({ room: id, messageId: id, text }),
   output: message,
@@ -49,6 +50,7 @@ export const editMessage = userOperation({
 export const deleteMessage = userOperation({
   name: "message.delete",
   summary: "Delete a message: its author, or the room's admins and owners",
+  scope: "messages",
   ordered: true,
   input: z.object({ room: id, messageId: id }),
   output: deletedMessage,

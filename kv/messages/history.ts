@@ -17,6 +17,7 @@ export const readHistory = userOperation({
   name: "room.history",
   summary:
     "Messages of a room, ascending; the newest page without before or after",
+  scope: "messages",
   input: z.object({
     room: id,
     before: seq.optional().describe("A `seq`, exclusive"),
@@ -48,6 +49,7 @@ export const readHistory = userOperation({
 export const getMessage = userOperation({
   name: "message.get",
   summary: "One message",
+  scope: "messages",
   input: z.object({ room: id, messageId: id }),
   output: message,
   run(core, { room, messageId }, { user }) {

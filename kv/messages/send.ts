@@ -15,6 +15,7 @@ export const sendMessage = userOperation({
   name: "message.send",
   summary:
     "Send a message; a repeat with the same clientId gets the first result",
+  scope: "messages",
   ordered: true,
   input: z.object({ room: id, clientId: clientId.optional(), text }),
   output: sent,

@@ -18,6 +18,7 @@ const TRIES = 20;
 export const markRead = userOperation({
   name: "receipt.read",
   summary: "Say how far one has read; never moves back",
+  scope: "messages",
   input: z.object({ room: id, seq }),
   output: z.object({ seq, n: seq, unread: seq }),
   async run(core, { room, seq }, { user }) {

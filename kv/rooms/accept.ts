@@ -14,6 +14,7 @@ export const acceptInvite = userOperation({
   name: "invite.accept",
   summary:
     "Come into a room by an invite; takes no use of it from who is in the room already",
+  scope: "rooms",
   input: z.object({ code: inviteCode }),
   output: myRoom,
   refusals: ["gone"],

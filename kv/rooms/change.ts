@@ -25,6 +25,7 @@ const seenRoom = myRoom.partial({ role: true, read: true, unread: true })
 export const getRoom = userOperation({
   name: "room.get",
   summary: "One room",
+  scope: "rooms",
   input: z.object({ room: id }),
   output: seenRoom,
   async run(core, { room }, { user }) {
@@ -39,6 +40,7 @@ export const getRoom = userOperation({
 export const changeRoom = userOperation({
   name: "room.update",
   summary: "Rename or describe a room",
+  scope: "rooms",
   ordered: true,
   input: z.object({
     room: id,

@@ -18,6 +18,7 @@ export function toChannelKey(name: string, room: string): Key {
 export const listChannels = userOperation({
   name: "room.public",
   summary: "All channels, by name",
+  scope: "rooms",
   input: z.object(page),
   output: listOf(room),
   async run(core, { limit = LIMITS.pageItems, cursor }) {

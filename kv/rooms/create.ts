@@ -46,6 +46,7 @@ const input = z.object({
 export const createRoom = userOperation({
   name: "room.create",
   summary: "Make a room; for a direct room, the one that exists or a new one",
+  scope: "rooms",
   input,
   output: myRoom,
   async run(core, { type, name, description, members = [] }, principal) {

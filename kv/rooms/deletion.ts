@@ -19,6 +19,7 @@ import { removeMember } from "./membership.ts";
 export const deleteRoom = userOperation({
   name: "room.delete",
   summary: "Delete a room with everything in it",
+  scope: "rooms",
   ordered: true,
   input: z.object({ room: id }),
   output: nothing,

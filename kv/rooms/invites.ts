@@ -30,6 +30,7 @@ const CODE_LENGTH = 22;
 export const createInvite = userOperation({
   name: "invite.create",
   summary: "Make an invite: whoever has its code may come into the room",
+  scope: "rooms",
   ordered: true,
   input: z.object({
     room: id,
@@ -80,6 +81,7 @@ export const createInvite = userOperation({
 export const listInvites = userOperation({
   name: "invite.list",
   summary: "The invites of a room that are good and that one could have made",
+  scope: "rooms",
   input: z.object({ room: id, ...page }),
   output: listOf(invite),
   run(core, { room, limit = LIMITS.pageItems, cursor }, { user }) {
@@ -118,6 +120,7 @@ export const listInvites = userOperation({
 export const revokeInvite = userOperation({
   name: "invite.revoke",
   summary: "End an invite: it lets nobody in any more",
+  scope: "rooms",
   ordered: true,
   input: z.object({ room: id, code: inviteCode }),
   output: nothing,

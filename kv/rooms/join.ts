@@ -18,6 +18,7 @@ import { requireMyRoom } from "./mine.ts";
 export const joinRoom = userOperation({
   name: "room.join",
   summary: "Join a channel; nothing changes for who is in the room already",
+  scope: "rooms",
   input: z.object({ room: id }),
   output: myRoom,
   async run(core, { room }, { user }) {
@@ -36,6 +37,7 @@ export const joinRoom = userOperation({
 export const leaveRoom = userOperation({
   name: "room.leave",
   summary: "Leave a room; the last owner hands it on",
+  scope: "rooms",
   ordered: true,
   input: z.object({ room: id }),
   output: nothing,

@@ -25,6 +25,7 @@ interface Cursor {
 export const listRooms = userOperation({
   name: "room.list",
   summary: "My rooms, latest activity first",
+  scope: "rooms",
   input: z.object(page),
   output: listOf(myRoom),
   async run(core, { limit = LIMITS.pageItems, cursor }, { user }) {

@@ -33,6 +33,7 @@ import { presentMember, presentMembers } from "./present.ts";
 export const listMembers = userOperation({
   name: "member.list",
   summary: "The members of a room",
+  scope: "rooms",
   input: z.object({ room: id, ...page }),
   output: listOf(member).extend({ asOf: seq }),
   run(core, { room, limit = LIMITS.pageItems, cursor }, { user }) {
@@ -64,6 +65,7 @@ export const listMembers = userOperation({
 export const addToRoom = userOperation({
   name: "member.add",
   summary: "Add somebody to a room; nothing changes for who is in it already",
+  scope: "rooms",
   input: z.object({ room: id, userId: id, role: role.optional() }),
   output: member,
   async run(core, { room, userId, role = "member" }, { user }) {
@@ -84,6 +86,7 @@ export const addToRoom = userOperation({
 export const changeMember = userOperation({
   name: "member.update",
   summary: "Change a member's role",
+  scope: "rooms",
   input: z.object({ room: id, userId: id, role }),
   output: member,
   async run(core, { room, userId, role }, { user }) {
@@ -112,6 +115,7 @@ export const changeMember = userOperation({
 export const removeFromRoom = userOperation({
   name: "member.remove",
   summary: "Remove somebody from a room",
+  scope: "rooms",
   input: z.object({ room: id, userId: id }),
   output: nothing,
   run(core, { room, userId }, { user }) {

@@ -1,20 +1,22 @@
 // Becoming a user, by an invite or without: with one, account and membership are one commit.
 import {
   claimNames,
-  type NameRow,
+  namesIn,
+  storeAccount,
+  writeAccount,
+} from "../accounts/new_account.ts";
+import {
   type Newcomer,
+  newcomerRows,
   newNewcomer,
   newProfile,
   registration,
-  writeNewcomer,
 } from "../accounts/register.ts";
-import { AGAIN, settle } from "../accounts/settle.ts";
 import { signedIn, signIn } from "../accounts/sign_in.ts";
 import type { Core } from "../core.ts";
 import { Refused } from "../errors.ts";
 import { publicOperation } from "../operation.ts";
 import { inviteCode } from "../shapes.ts";
-import type { Key } from "../store.ts";
 import { letIn, requireInvitedRoom } from "./accept.ts";
 import { requireGoodInvite } from "./invite.ts";
 
@@ -36,7 +38,7 @@ export const register = publicOperation({
     const profile = newProfile(core, form);
     // That a name is taken is no secret here. It is told before a used-up invite is, because both are true of
     // whoever registered and never heard the answer: they may log in.
-    await claimNames(reader(core), profile);
+    await claimNames(namesIn(core.store), profile);
     if (room !== null) {
       await core.logs.change(
         room.id,
@@ -44,8 +46,9 @@ export const register = publicOperation({
       );
     }
     const newcomer = await newNewcomer(core, profile, form.password, caller);
-    if (room === null) await store(core, newcomer);
-    else await storeInvited(core, newcomer, room.id, room.invite);
+    if (room === null) {
+      await storeAccount(core, profile, newcomerRows(core, newcomer));
+    } else await storeInvited(core, newcomer, room.id, room.invite);
     return await signIn(core, profile, newcomer.session);
   },
 });
@@ -66,17 +69,6 @@ function requireSignup(
   }
 }
 
-async function store(core: Core, newcomer: Newcomer): Promise<void> {
-  await settle(core.clock, async () => {
-    const names = await claimNames(reader(core), newcomer.profile);
-    if (names === "ours") return true;
-    const outcome = await core.store.commit(
-      writeNewcomer(core, names, newcomer),
-    );
-    return outcome.kind === "stored" ? true : AGAIN;
-  });
-}
-
 /** The account in the commit of the joining: neither is there without the other, and one use is taken for both. */
 function storeInvited(
   core: Core,
@@ -90,12 +82,9 @@ function storeInvited(
     if (names === "ours") return;
     await draft.meetSender(profile.id);
     await letIn(draft, invite, profile.id, core.clock.now());
-    const { checks, mutations } = writeNewcomer(core, names, newcomer);
+    const rows = newcomerRows(core, newcomer);
+    const { checks, mutations } = writeAccount(profile, names, rows);
     draft.checks.push(...checks);
     for (const mutation of mutations) draft.add(mutation);
   });
-}
-
-function reader({ store }: Core) {
-  return async (key: Key) => (await store.get<NameRow>(key)).value;
 }

@@ -1,5 +1,11 @@
 // How much a socket may ask for: by itself, and together with its user's other sockets.
-import { type Bucket, BY_USER, type RateLimits } from "../../kv/rates.ts";
+import type { Principal } from "../../kv/principal.ts";
+import {
+  type Bucket,
+  BY_USER,
+  kindFor,
+  type RateLimits,
+} from "../../kv/rates.ts";
 
 /** How many refusals for too many commands are answered before the socket is closed. */
 const PATIENCE = 100;
@@ -22,11 +28,14 @@ export class Allowance {
   }
 
   /** The same of what a user may do on all sockets. Before hello there is no user. */
-  takeByUser(user: string | undefined, type: string): number | null {
-    if (user === undefined) return null;
+  takeByUser(principal: Principal | undefined, type: string): number | null {
+    if (principal === undefined) return null;
+    const { user } = principal;
     const kind = BY_USER[type];
-    return this.rates.take("userCommands", user) ??
-      (kind === undefined ? null : this.rates.take(kind, user));
+    return this.rates.take(kindFor("userCommands", principal), user) ??
+      (kind === undefined
+        ? null
+        : this.rates.take(kindFor(kind, principal), user));
   }
 
   /** One more refusal for too many commands. False where it was one too many. */

@@ -17,6 +17,7 @@ export const CLOSINGS = {
     code: 4401,
     meaning: "not, or no longer, authenticated",
   },
+  forbidden: { code: 4403, meaning: "a service key without the scopes for it" },
 } as const;
 
 export type Closing = keyof typeof CLOSINGS;

@@ -130,6 +130,7 @@ function closingOf(thrown: unknown): Closing | undefined {
   switch (thrown.code) {
     case "token_expired":
     case "unauthenticated":
+    case "forbidden":
     case "rate_limited":
       return thrown.code;
     case "conflict":

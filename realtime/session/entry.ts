@@ -1,5 +1,5 @@
 // What a socket has once it said hello: whose it is, which rooms it follows, what it is told of its user.
-import { authenticate } from "../../kv/accounts/verify.ts";
+import { authenticate, forget, requireLive } from "../../kv/accounts/verify.ts";
 import { isDeleted, readProfile, toMe } from "../../kv/accounts/profiles.ts";
 import { toTimestamp } from "../../kv/clock.ts";
 import type { Core } from "../../kv/core.ts";
@@ -12,6 +12,7 @@ import type { MyRoom } from "../../kv/shapes.ts";
 import { userFrame } from "../frames.ts";
 import type { Shared } from "../shared.ts";
 import type { SocketPort } from "../sockets/port.ts";
+import { attend, leave } from "./attendance.ts";
 import { type Closing, endWithSession } from "./closing.ts";
 import {
   type Answer,
@@ -77,14 +78,14 @@ export class Entry {
       sessionEnded: () => void endWithSession(host, this.principal.session),
     }, principal);
     // Before anything is read: what changes from now on is told.
-    hub.attend(user, this.#news);
+    attend(hub, principal, this.#news);
   }
 
   async welcome(places: Places): Promise<Answer<Welcome>> {
     const { user, session } = this.principal;
     // Read again after registering: an end told before that was told to nobody here.
-    this.#core.accounts.sessions.forget(session);
-    await this.#core.accounts.sessions.requireLive(this.principal);
+    forget(this.#core, this.principal);
+    await requireLive(this.#core, this.principal);
     const profile = await readProfile(this.#core.store, user);
     if (profile.value === null || isDeleted(profile.value)) {
       throw new Refused("unauthenticated", "The session has ended.");
@@ -151,6 +152,9 @@ export class Entry {
 
   async renew(token: string): Promise<{ expiresAt: string }> {
     const renewed = await authenticate(this.#core, token, this.principal);
+    if (renewed.key) {
+      throw new Refused("forbidden", "A service key is not renewed.");
+    }
     if (
       renewed.user !== this.principal.user ||
       renewed.session !== this.principal.session
@@ -167,7 +171,7 @@ export class Entry {
     this.#expiry.clear();
     this.#news.close();
     this.#rooms.close();
-    this.host.shared.hub.leave(this.principal.user, this.#news);
+    leave(this.host.shared.hub, this.principal, this.#news);
   }
 
   #watchExpiry(): void {

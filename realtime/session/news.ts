@@ -1,5 +1,6 @@
 // What a socket is told of its user: rooms that come and go, marks, profiles, the end of the session.
 import { isDeleted, readProfile, toMe } from "../../kv/accounts/profiles.ts";
+import { forget, requireLive } from "../../kv/accounts/verify.ts";
 import type { Core } from "../../kv/core.ts";
 import { Refused } from "../../kv/errors.ts";
 import { keys } from "../../kv/keys.ts";
@@ -131,9 +132,9 @@ export class News implements UserFollower {
   /** After a sleep: is the session still there, and which rooms came or went? */
   async #catchUp(): Promise<void> {
     const { core, rooms } = this.deps;
-    core.accounts.sessions.forget(this.who.session);
+    forget(core, this.who);
     try {
-      await core.accounts.sessions.requireLive(this.who);
+      await requireLive(core, this.who);
     } catch (thrown) {
       if (!(thrown instanceof Refused)) throw thrown;
       return this.deps.sessionEnded();

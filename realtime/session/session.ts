@@ -1,8 +1,13 @@
 // One socket's session: takes its frames, runs its commands in order and within bounds, and ends it.
-import { authenticate } from "../../kv/accounts/verify.ts";
+import {
+  authenticate,
+  isFresh,
+  requireLive,
+} from "../../kv/accounts/verify.ts";
 import { Refused, toWireError } from "../../kv/errors.ts";
 import { LIMITS } from "../../kv/limits.ts";
 import type { Caller, Principal } from "../../kv/principal.ts";
+import { requireScopes } from "../../kv/scopes.ts";
 import { errorFrame } from "../frames.ts";
 import type { Shared } from "../shared.ts";
 import type { SocketEvents, SocketPort } from "../sockets/port.ts";
@@ -121,6 +126,8 @@ export class Session implements SocketEvents, Host, Commanded {
     ) {
       throw new Refused("unauthenticated", "Hello needs one's own token.");
     }
+    // A socket hears whatever happens in one's rooms.
+    requireScopes(principal, "rooms", "messages");
     if (this.#entry) throw new Refused("conflict", "Hello was said already.");
     if (this.#ended) throw new Refused("unauthenticated", "The socket ended.");
     this.#waiting?.leave();
@@ -159,7 +166,7 @@ export class Session implements SocketEvents, Host, Commanded {
 
   async requireLive(principal: Principal): Promise<void> {
     try {
-      await this.shared.core.accounts.sessions.requireLive(principal);
+      await requireLive(this.shared.core, principal);
     } catch (thrown) {
       if (!(thrown instanceof Refused)) this.shared.report(thrown);
       this.end(thrown instanceof Refused ? "unauthenticated" : "draining");
@@ -168,10 +175,9 @@ export class Session implements SocketEvents, Host, Commanded {
 
   /** Starts what has arrived, in order, once the session is known to live. */
   #startArrived(): void {
-    const { sessions } = this.shared.core.accounts;
     while (this.#arrived.length > 0 && !this.#held && !this.#ended) {
       const principal = this.#entry?.principal;
-      if (principal && !sessions.isFresh(principal.session)) {
+      if (principal && !isFresh(this.shared.core, principal)) {
         this.#holdUntil(this.requireLive(principal));
         return;
       }
@@ -189,8 +195,10 @@ export class Session implements SocketEvents, Host, Commanded {
   }
 
   #start(command: Command): void {
-    const user = this.#entry?.principal.user;
-    const waitMs = this.#allowance.takeByUser(user, command.type);
+    const waitMs = this.#allowance.takeByUser(
+      this.#entry?.principal,
+      command.type,
+    );
     if (waitMs !== null) {
       this.#inFlight--;
       return this.#refuse(command, waitMs, "Too many commands by this user.");

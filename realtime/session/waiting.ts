@@ -2,12 +2,13 @@
 import type { Ring } from "../../kv/log/feed.ts";
 import type { Principal } from "../../kv/principal.ts";
 import type { UserFollower } from "../hub.ts";
+import { attend, leave } from "./attendance.ts";
 import { endWithSession } from "./closing.ts";
 import type { Host } from "./entry.ts";
 
 export class Waiting implements UserFollower {
   constructor(private readonly host: Host, private readonly who: Principal) {
-    host.shared.hub.attend(who.user, this);
+    attend(host.shared.hub, who, this);
     // Between the upgrade's check and this moment nobody listened.
     this.missed();
   }
@@ -26,6 +27,6 @@ export class Waiting implements UserFollower {
   }
 
   leave(): void {
-    this.host.shared.hub.leave(this.who.user, this);
+    leave(this.host.shared.hub, this.who, this);
   }
 }

@@ -38,7 +38,9 @@ export function callEntry({ method, path, name, operation }: Call): Markup {
   return html`
     <article class="entry" id="rest-${name}">
       <h3><span class="method">${method}</span> <code>${path}</code></h3>
-      <p>${proseOf(operation["summary"])} <span class="muted">${name}</span></p>
+      <p>${proseOf(operation["summary"])} <span class="muted">${name}${byKey(
+        operation,
+      )}</span></p>
       ${parameters === null ? "" : titled("Parameters", parameters)}
       ${isRecord(body["schema"]) ? titled("Body", body["schema"]) : ""}
       <h4>Answers</h4>
@@ -86,6 +88,15 @@ function titled(title: string, schema: JsonSchema): Markup {
 
 function dataOf(message: JsonSchema): JsonSchema {
   return at(message, "payload", "properties", "data");
+}
+
+/** What a service key needs for it. */
+function byKey({ security }: JsonSchema): Markup | "" {
+  const scopes = [security].flat().filter(isRecord)
+    .map(({ serviceKey }) => serviceKey).filter((one) => one !== undefined);
+  return scopes.length === 0
+    ? ""
+    : html`, service keys with <code>${String(scopes)}</code>`;
 }
 
 /** Parameters as if they were the fields of an object, or null where there are none. */

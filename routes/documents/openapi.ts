@@ -1,6 +1,7 @@
 // OpenAPI 3.1 out of the routes and their operations.
 import type * as z from "zod";
 import { REFUSALS } from "../../kv/errors.ts";
+import type { Operation, UserOperation } from "../../kv/operation.ts";
 import { hasBody, isRepeatable, type Route } from "../route.ts";
 import { codesOfStatus, problemSchema } from "./errors.ts";
 import { type JsonSchema, reference, SchemaPool } from "./schemas.ts";
@@ -32,9 +33,17 @@ export function openApi(routes: readonly Route[], version: string) {
       responses: Object.fromEntries(
         statuses.map((status) => [`Refused${status}`, refusal(status)]),
       ),
-      parameters: { IdempotencyKey: idempotencyKey },
+      parameters: {
+        IdempotencyKey: idempotencyKey,
+        KvorumUser: kvorumUser,
+      },
       securitySchemes: {
         accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+        serviceKey: {
+          type: "http",
+          scheme: "bearer",
+          description: "A service key, with the scope that is named.",
+        },
       },
     },
   };
@@ -47,10 +56,14 @@ function describe(pool: SchemaPool, route: Route): JsonSchema {
     operationId: operation.name,
     tags: [path.split("/")[1]],
     summary: operation.summary,
-    security: operation.access === "user" ? [{ accessToken: [] }] : [],
-    parameters: isRepeatable(route)
-      ? [...parameters, reference("parameters", "IdempotencyKey")]
-      : parameters,
+    security: describeSecurity(operation),
+    parameters: [
+      ...parameters,
+      ...(isRepeatable(route)
+        ? [reference("parameters", "IdempotencyKey")]
+        : []),
+      ...(isForKeys(operation) ? [reference("parameters", "KvorumUser")] : []),
+    ],
     ...(body === null ? {} : {
       requestBody: {
         required: requires(body),
@@ -67,6 +80,18 @@ function describe(pool: SchemaPool, route: Route): JsonSchema {
       ),
     },
   };
+}
+
+function describeSecurity(operation: Operation): JsonSchema[] {
+  if (operation.access === "public") return [];
+  return [
+    { accessToken: [] },
+    ...(isForKeys(operation) ? [{ serviceKey: [operation.scope] }] : []),
+  ];
+}
+
+function isForKeys(operation: Operation): operation is UserOperation {
+  return operation.access === "user" && operation.scope !== undefined;
 }
 
 function describeAnswers(pool: SchemaPool, route: Route): JsonSchema {
@@ -177,6 +202,14 @@ const idempotencyKey: JsonSchema = {
   description:
     "Makes the request safe to repeat: for 24 hours, a repeat with this key gets the first answer.",
   schema: { type: "string", pattern: "^[ -~]{1,255}$" },
+};
+
+const kvorumUser: JsonSchema = {
+  name: "Kvorum-User",
+  in: "header",
+  description:
+    "The id of the user for whom a service key acts, which takes the scope `act`.",
+  schema: { type: "string" },
 };
 
 function tagsOf(routes: readonly Route[]): JsonSchema[] {

@@ -69,7 +69,9 @@ const INTRODUCTION = html`
 const ABOUT_REST = html`
   <p>
     Send <code>Authorization: Bearer ‹accessToken›</code>, and bodies as
-    <code>application/json</code>. Refusals are problem documents with one of
+    <code>application/json</code>. A service key goes in the token's place,
+    where its scope is named; with <code>Kvorum-User: ‹user id›</code> and the
+    scope <code>act</code> it acts for that user. Refusals are problem documents with one of
     the <a href="#errors">codes</a>.
   </p>
 `;

@@ -27,7 +27,11 @@ Deno.test("register() makes a user that is signed in", () =>
     assert.equal(answer.expiresIn, 900);
     assert.equal("email" in answer.user, false);
     const me = await run(core, readMe, {}, answer.principal);
-    assert.deepEqual(me, { ...answer.user, email: "ada@example.org" });
+    assert.deepEqual(me, {
+      ...answer.user,
+      email: "ada@example.org",
+      role: "user",
+    });
   }));
 
 Deno.test("register() refuses a username or an e-mail address that is taken, whatever its case, without hashing", () =>

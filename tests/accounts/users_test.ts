@@ -204,6 +204,7 @@ Deno.test("user.update changes what is named, rings, and is found by the new nam
       about: "one\ntwo",
       avatar,
       email: "ada@example.org",
+      role: "user",
     });
     assert.deepEqual(rings, [{ user: user.id, what: "profile" }]);
     assert.deepEqual(await searchAll(core, principal, "count", 10), ["ada"]);
@@ -218,6 +219,7 @@ Deno.test("user.update changes what is named, rings, and is found by the new nam
       ...user,
       displayName: "Ada",
       email: "ada@example.org",
+      role: "user",
     });
     assert.deepEqual(await searchAll(core, principal, "count", 10), []);
     assert.deepEqual(await run(core, updateMe, {}, principal), cleared);
@@ -243,6 +245,7 @@ Deno.test("user.update ignores every other field: password, id, username, email,
     assert.deepEqual(await run(core, readMe, {}, principal), {
       ...user,
       about: "me",
+      role: "user",
     });
     await run(core, logIn, { login: "ada", password: "password of ada" });
   }));

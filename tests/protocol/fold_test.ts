@@ -5,6 +5,8 @@
 // Deliberately told to nobody, and so no part of them: the list of all channels, profiles of people one shares no
 // room with, what a search finds, one's own list of sessions, and how far others have read.
 import assert from "node:assert/strict";
+import { appoint } from "../../kv/accounts/admins.ts";
+import { makeKey } from "../../kv/accounts/new_key.ts";
 import { OPERATIONS } from "../../kv/operations.ts";
 import { hasBody } from "../../routes/route.ts";
 import { ROUTES } from "../../routes/routes.ts";
@@ -123,6 +125,36 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   "user.delete": [{
     title: "an owner goes: rooms are passed on, left, or gone",
     acts: ({ bob }) => [{ by: bob, input: {} }],
+  }],
+
+  "user.create": [{
+    title: "a newcomer is in nobody's rooms",
+    silent: "nobody shares a room with them yet",
+    acts: ({ dan }) => [{ by: dan, input: { username: "eve" } }],
+  }],
+  "user.find": [reads(({ dan }) => [{ by: dan, input: { username: "ada" } }])],
+  "session.create": [{
+    title: "another device",
+    silent: SESSIONS,
+    acts: ({ dan, ada }) => [{ by: dan, input: { userId: ada.id } }],
+  }],
+  "key.create": [{
+    title: "a service's first key makes its account",
+    silent: "nobody shares a room with it yet",
+    acts: ({ dan }) => [{
+      by: dan,
+      input: { name: "shop", scopes: ["users"] },
+    }],
+  }],
+  "key.list": [reads(({ dan }) => [{ by: dan, input: {} }])],
+  "key.delete": [{
+    title: "a key that nobody uses",
+    silent: "its own sockets are told, and it has none",
+    async *acts({ dan, server }) {
+      const form = { name: "shop", scopes: ["act" as const] };
+      const { made } = await makeKey(server.core, form, null);
+      yield { by: dan, input: { key: made.id } };
+    },
   }],
 
   "room.create": [{
@@ -422,7 +454,7 @@ async function play(
   }, { clock });
 }
 
-/** Four people: `dan` is in no room with anybody, the others are in several. */
+/** Four people: `dan`, an admin of the service, is in no room with anybody, the others are in several. */
 interface Stage {
   readonly server: Served;
   readonly ada: Person;
@@ -446,6 +478,7 @@ async function setStage(server: Served): Promise<Stage> {
     await server.join("cyd"),
     await server.join("dan"),
   ];
+  await appoint(server.core, dan.id);
   const ask = async (
     by: Person,
     operation: string,

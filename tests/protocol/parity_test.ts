@@ -1,6 +1,8 @@
 // That REST and sockets are two ways to the same thing: every operation of signed-in users is done by each of them in
 // a world of its own, made equal, and must give the same answer or the same error and leave the same log behind.
 import assert from "node:assert/strict";
+import { appoint } from "../../kv/accounts/admins.ts";
+import { keys } from "../../kv/keys.ts";
 import { OPERATIONS } from "../../kv/operations.ts";
 import { deleteMessage } from "../../kv/messages/edit.ts";
 import type { Principal } from "../../kv/principal.ts";
@@ -122,6 +124,62 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     by("ada", "invalid", () => ({ q: "a", limit: "many" })),
     by("ada", "invalid", () => ({ q: "a", cursor: "!" })),
     by("ada", "invalid"),
+  ],
+  "user.create": [
+    by("ada", "ok", ({ ada }) => ({
+      username: `of-${ada.username}`,
+      displayName: "Made",
+      password: "correct horse battery",
+    }), appointAda),
+    by("ada", "username_taken", ({ bob: { username } }) => ({
+      username,
+    }), appointAda),
+    by("ada", "invalid", () => ({ username: "no name!" }), appointAda),
+    by("bob", "forbidden", () => ({ username: "made" })),
+  ],
+  "user.find": [
+    by("ada", "ok", ({ bob: { username } }) => ({ username }), appointAda),
+    by("ada", "ok", () => ({ username: "nobody" }), appointAda),
+    by("ada", "invalid", () => ({}), appointAda),
+    by("bob", "forbidden", () => ({ username: "ada" })),
+  ],
+  "session.create": [
+    by("ada", "ok", ({ bob }) => ({ userId: bob.id }), appointAda),
+    by("ada", "forbidden", ({ ada }) => ({ userId: ada.id }), appointAda),
+    by("ada", "not_found", () => ({ userId: "nobody" }), appointAda),
+    by("bob", "forbidden", ({ eve }) => ({ userId: eve.id })),
+  ],
+  "key.create": [
+    by("ada", "ok", () => ({
+      name: "shop",
+      scopes: ["users", "act", "users"],
+      expiresInSeconds: 60,
+    }), appointAda),
+    by("ada", "username_taken", ({ bob }) => ({
+      name: bob.username,
+      scopes: ["act"],
+    }), appointAda),
+    by("ada", "invalid", () => ({ name: "shop", scopes: [] }), appointAda),
+    by("ada", "invalid", () => ({ name: "shop", scopes: ["all"] }), appointAda),
+    by("bob", "forbidden", () => ({ name: "shop", scopes: ["act"] })),
+  ],
+  "key.list": [
+    by("ada", "ok", () => ({ limit: 1 }), appointAda),
+    by("ada", "invalid", () => ({ cursor: "!" }), appointAda),
+    by("bob", "forbidden"),
+  ],
+  "key.delete": [
+    by(
+      "ada",
+      "ok",
+      ({ ada }) => ({ key: `k${ada.id.slice(1)}` }),
+      async (scene) => {
+        await appointAda(scene);
+        await storeKey(scene);
+      },
+    ),
+    by("ada", "not_found", () => ({ key: "none" }), appointAda),
+    by("bob", "forbidden", () => ({ key: "none" })),
   ],
   "room.create": [
     by("ada", "ok", ({ eve }) => ({
@@ -333,6 +391,19 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     by("eve", "not_found", group({ seq: 1 })),
   ],
 };
+
+function appointAda({ server, ada }: Scene) {
+  return appoint(server.core, ada.id);
+}
+
+/** A key whose id follows from the scene. */
+function storeKey({ server, ada }: Scene) {
+  const key = keys.serviceKey(`k${ada.id.slice(1)}`);
+  return server.core.store.commit({
+    checks: [],
+    mutations: [{ key, value: { v: 1 } }],
+  });
+}
 
 function takeBack({ server, room, ada, byAda: messageId }: Scene) {
   return run(server.core, deleteMessage, { room, messageId }, principal(ada));

@@ -2,6 +2,8 @@
 // contract alone, not from the policy; an operation that is not in it fails the test.
 import assert from "node:assert/strict";
 import * as z from "zod";
+import { appoint } from "../../kv/accounts/admins.ts";
+import { makeKey } from "../../kv/accounts/new_key.ts";
 import { OPERATIONS } from "../../kv/operations.ts";
 import { createInvite } from "../../kv/rooms/invites.ts";
 import { createRoom } from "../../kv/rooms/create.ts";
@@ -11,6 +13,7 @@ import {
   removeFromRoom,
 } from "../../kv/rooms/members.ts";
 import type { Principal } from "../../kv/principal.ts";
+import { scope } from "../../kv/scopes.ts";
 import type { Role, RoomType } from "../../kv/shapes.ts";
 import { run, type SignedIn, signUpAs } from "../accounts/world.ts";
 import { headOf, roomOf, say } from "../log/world.ts";
@@ -111,6 +114,17 @@ room.create       yes      401
 room.list         yes      401
 room.public       yes      401
 invite.accept     yes      401
+`;
+
+/** Looking after the service: a key in its own name has every scope, or acts for somebody who is no admin. */
+const ADMINISTRATION = `
+                  somebody admin key   acting nobody
+user.create       no       yes   yes   no     401
+user.find         no       yes   yes   no     401
+session.create    no       yes   yes   no     401
+key.create        no       yes   no    no     401
+key.list          no       yes   no    no     401
+key.delete        no       yes   no    no     401
 `;
 
 /** What one may do to another, by both roles; the same in groups and channels. `A>B` makes an A a B. */
@@ -382,6 +396,7 @@ Deno.test("every operation has its place in the table", () => {
   const inTable = [
     ...rowsOf(IN_A_ROOM).map(({ what }) => what[0]),
     ...rowsOf(ELSEWHERE).map(({ what }) => what[0]),
+    ...rowsOf(ADMINISTRATION).map(({ what }) => what[0]),
   ];
   assert.deepEqual(
     [...new Set(inTable)].sort(),
@@ -447,6 +462,45 @@ Deno.test("who may do what outside of rooms", () =>
         const said = `${operation} by ${who}: ${JSON.stringify(answer.body)}`;
         if (expected[i] === "yes") assert.ok(answer.status < 300, said);
         else assert.equal(answer.status, 401, said);
+      }
+    }
+  }));
+
+Deno.test("who may look after the service", () =>
+  inCast(async (cast) => {
+    const { core, id, people } = cast;
+    await appoint(core, id("admin"));
+    const scopes = scope.options;
+    const { key } = await makeKey(core, { name: "shop", scopes }, null);
+    const spare = await makeKey(core, { name: "shop", scopes }, null);
+    const inputs: Record<string, Record<string, unknown>> = {
+      "user.find": { username: "other" },
+      "session.create": { userId: id("other") },
+      "key.create": { name: "shop", scopes: ["act"] },
+      "key.delete": { key: spare.made.id },
+    };
+    const acting = { "Kvorum-User": id("member") };
+    const shown: Record<string, { token?: string; headers?: typeof acting }> = {
+      somebody: { token: people.get("member")!.accessToken },
+      admin: { token: people.get("admin")!.accessToken },
+      key: { token: key },
+      acting: { token: key, headers: acting },
+      nobody: {},
+    };
+    for (const { what: [operation], expected } of rowsOf(ADMINISTRATION)) {
+      // Whoever may goes last: what is done is done.
+      for (const [i, who] of [...Object.keys(shown).entries()].toReversed()) {
+        const input = operation === "user.create"
+          ? { username: `by-${who}` }
+          : inputs[operation!] ?? {};
+        const { method, path, json } = toRequest(operation!, input);
+        const { status, body } = await cast.ask(method, path, {
+          ...shown[who],
+          ...(json === undefined ? {} : { json }),
+        });
+        const said = `${operation} by ${who}: ${status} ${body?.code}`;
+        if (expected[i] === "yes") assert.ok(status < 300, said);
+        else assert.equal(status, expected[i] === "no" ? 403 : 401, said);
       }
     }
   }));

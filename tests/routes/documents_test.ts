@@ -56,7 +56,8 @@ Deno.test("every operation has one route, and every route's parameters are in it
 
 Deno.test("conformsToRest() refuses what the documents do not have", () => {
   const user = { id: "u1", username: "ada", displayName: "Ada" };
-  const good = { ...user, createdAt: "2030-01-01T00:00:00.000Z" };
+  const createdAt = "2030-01-01T00:00:00.000Z";
+  const good = { ...user, createdAt, role: "user" };
   const path = "/api/v1/users/me";
   conformsToRest("GET", path, 200, good);
   conformsToRest("DELETE", path, 204, undefined);

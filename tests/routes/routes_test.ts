@@ -1,5 +1,6 @@
 // Every route once, as two people use it: the right status, and an answer that the documents have.
 import assert from "node:assert/strict";
+import { appoint } from "../../kv/accounts/admins.ts";
 import { ROUTES } from "../../routes/routes.ts";
 import { inApp } from "./world.ts";
 
@@ -91,6 +92,18 @@ Deno.test("every route answers with its status", () =>
     const group = { type: "group", name: "us", members: [bob] };
     const { id: next } = await ask("POST", "/rooms", 201, group);
     await ask("POST", `/rooms/${next}/leave`, 204);
+
+    await appoint(world.core, ada.id);
+    const cyd = { username: "cyd" };
+    const { id: third } = await ask("POST", "/admin/users", 201, cyd);
+    await ask("POST", "/admin/users", 409, cyd);
+    await ask("GET", "/admin/users?username=CYD", 200);
+    await ask("POST", `/admin/users/${third}/sessions`, 201);
+    const service = { name: "shop", scopes: ["users"] };
+    const { id: key } = await ask("POST", "/admin/keys", 201, service);
+    await ask("GET", "/admin/keys?limit=1", 200);
+    await ask("DELETE", `/admin/keys/${key}`, 204);
+
     await ask("DELETE", "/auth/sessions", 204);
     token = (await ask("POST", "/auth/login", 200, login)).accessToken;
     await ask("DELETE", "/users/me", 204);
