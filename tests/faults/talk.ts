@@ -7,6 +7,9 @@ const BURST = 12;
 /** Of a sender's latest messages, repeats of so many are recognised in any case. */
 const SURELY_REMEMBERED = 200;
 
+/** More than this unanswered is repeated first, to stay below what a socket may have in flight. */
+const UNANSWERED = 40;
+
 /** Talks without a pause, through the ends of servers, until told to end; then until all is answered. */
 export async function talk(
   servers: { readonly url: Promise<string> },
@@ -29,7 +32,7 @@ export async function talk(
       device.repeat(answered[pickNumber(random, 0, answered.length - 1)]!);
     }
     const isLast = isOver();
-    if (!isLast) {
+    if (!isLast && device.unanswered.length <= UNANSWERED) {
       const count = device.said.size;
       device.say(
         ...Array.from(

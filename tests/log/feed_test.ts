@@ -6,6 +6,7 @@ import { keys } from "../../kv/keys.ts";
 import { Feed, type Ring } from "../../kv/log/feed.ts";
 import type { Store } from "../../kv/store.ts";
 import { type FaultyStore, inWorld, type World } from "../accounts/world.ts";
+import { Turns } from "./turns.ts";
 import { person, roomOf, say } from "./world.ts";
 
 interface Listening {
@@ -123,18 +124,40 @@ Deno.test("commit() announces here what was stored, and nothing that was not", (
     assert.equal((await store.list(keys.feed())).length, 1);
   }));
 
-/** A clock whose monotonic time jumps without waking anybody: what a frozen process sees. */
-function freezing({ clock }: World) {
+/**
+ * A clock whose monotonic time jumps without waking anybody: what a frozen process sees. It freezes when the follower
+ * has done all that it was rung for; so the doorbell, which may ring late, is one that is heard at once.
+ */
+function freezing({ clock, store }: World) {
   let frozen = 0;
   const seen: Clock = {
     now: () => clock.now() + frozen,
     elapsed: () => clock.elapsed() + frozen,
     sleep: (ms, signal) => clock.sleep(ms, signal),
   };
-  return { clock: seen, freeze: (ms: number) => void (frozen += ms) };
+  const turns = new Turns([]);
+  const followers = new Set<() => void>();
+  const heardAtOnce: Store = {
+    ...turns.store(store),
+    async commit(commit) {
+      const outcome = await store.commit(commit);
+      for (const rung of followers) rung();
+      return outcome;
+    },
+    async watch(_key, rung, signal) {
+      followers.add(rung);
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  };
+  return {
+    clock: seen,
+    store: heardAtOnce,
+    settled: () => turns.settled(),
+    freeze: (ms: number) => void (frozen += ms),
+  };
 }
 
-async function forgetFeed({ store }: World): Promise<void> {
+async function forgetFeed(store: Store): Promise<void> {
   for (const { key } of await store.list(keys.feed())) {
     await store.commit({ checks: [], mutations: [{ key, delete: true }] });
   }
@@ -142,11 +165,11 @@ async function forgetFeed({ store }: World): Promise<void> {
 
 Deno.test("after a sleep longer than the feed remembers, follow() says so once and goes on from there", () =>
   inWorld(async (world) => {
-    const { clock, freeze } = freezing(world);
-    const { store } = world;
+    const { clock, store, settled, freeze } = freezing(world);
     await listening({ store, clock }, async (it) => {
+      await settled();
       freeze(60_001);
-      await forgetFeed(world);
+      await forgetFeed(world.store);
       await ring(store, "other", "woken by");
       await it.until(1);
       assert.equal(it.missed, 1);
@@ -160,16 +183,16 @@ Deno.test("after a sleep longer than the feed remembers, follow() says so once a
 
 Deno.test("follow() that froze while it was reading says that it may have missed something", () =>
   inWorld(async (world) => {
-    const { clock, freeze } = freezing(world);
-    const { store } = world;
+    const { clock, store, settled, freeze } = freezing(world);
     await listening({ store, clock }, async (it) => {
+      await settled();
       const { list } = store;
       store.list = async <T>(...args: Parameters<typeof list>) => {
         const rows = await list<T>(...args);
         store.list = list;
         // Read, then frozen with the answer in hand; meanwhile a commit came and went.
         await ring(store, "other", "slept through");
-        await forgetFeed(world);
+        await forgetFeed(world.store);
         freeze(70_000);
         return rows;
       };
