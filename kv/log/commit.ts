@@ -5,7 +5,8 @@ import { keys } from "../keys.ts";
 import type { Key, Row, Store } from "../store.ts";
 import type { Draft } from "./draft.ts";
 import { type LogRow, type StoredEvent, toMessage } from "./event.ts";
-import type { Feed, Ring } from "./feed.ts";
+import type { Ring } from "./feed.ts";
+import type { CommitGroup } from "./group.ts";
 import type { Head } from "./head.ts";
 
 /**
@@ -16,19 +17,25 @@ export type DraftOutcome =
   | { readonly kind: "stored"; readonly version: string | null }
   | { readonly kind: "lost"; readonly moved: boolean };
 
+interface Deps {
+  readonly store: Store;
+  readonly group: CommitGroup;
+  readonly clock: Clock;
+}
+
 /** After this long without an answer the senders are told to come back; their `clientId`s keep that safe. */
 const GIVE_UP_MS = 15_000;
 
 /** @throws Refused `unavailable` where the store cannot be asked what became of the commit */
 export async function commitDraft(
-  { store, feed, clock }: { store: Store; feed: Feed; clock: Clock },
+  { store, group, clock }: Deps,
   draft: Draft,
   rings: readonly Ring[],
 ): Promise<DraftOutcome> {
-  const commit = feed.attach(draft.toCommit(), rings);
+  const one = { commit: draft.toCommit(), rings, bytes: draft.bytes };
   const giveUpAt = clock.elapsed() + GIVE_UP_MS;
   for (let tries = 0;; tries++) {
-    const outcome = await store.commit(commit);
+    const outcome = await group.commit(one);
     if (outcome.kind === "stored") return outcome;
 
     // Also where it is called lost: a transport that sent it again was told of its own first try.

@@ -75,6 +75,11 @@ export class Draft {
       this.checks.length >= FULL.checks;
   }
 
+  /** About how much its values weigh: two bytes a character is the most a string takes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get empty(): boolean {
     return this.#mutations.length === 0;
   }

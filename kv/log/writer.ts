@@ -7,6 +7,7 @@ import type { Store } from "../store.ts";
 import { backOff, commitDraft } from "./commit.ts";
 import { Draft } from "./draft.ts";
 import { type Feed, repliesFirst, type Ring } from "./feed.ts";
+import { CommitGroup } from "./group.ts";
 import type { Head } from "./head.ts";
 import { readLog } from "./read.ts";
 import { RoomState } from "./room_state.ts";
@@ -33,6 +34,10 @@ interface Deps {
   readonly due?: Due;
 }
 
+interface WriterDeps extends Deps {
+  readonly group: CommitGroup;
+}
+
 /** How many rooms' writers an isolate keeps; the least recently used idle one goes first. */
 const KEPT_WRITERS = 10_000;
 const WAITING_CHANGES = 20_000;
@@ -41,9 +46,12 @@ const TAIL_ROWS = 2000;
 
 export class RoomLogs {
   readonly #writers = new Map<string, RoomWriter>();
+  readonly #deps: WriterDeps;
 
   /** @param generation of the store: raised when a backup is restored */
-  constructor(private readonly deps: Deps, readonly generation: number) {}
+  constructor(deps: Deps, readonly generation: number) {
+    this.#deps = { ...deps, group: new CommitGroup(deps.store, deps.feed) };
+  }
 
   /**
    * Makes a change of a room; resolves after the commit. Changes of one room take effect in the order of the calls.
@@ -53,7 +61,7 @@ export class RoomLogs {
     let writer = this.#writers.get(room);
     // Map order is the order of use.
     if (writer) this.#writers.delete(room);
-    else writer = new RoomWriter(this.deps, room);
+    else writer = new RoomWriter(this.#deps, room);
     this.#writers.set(room, writer);
     if (this.#writers.size > KEPT_WRITERS) this.#dropIdle();
     return writer.change(change);
@@ -65,13 +73,13 @@ export class RoomLogs {
     head: Head,
     change: Change<T>,
   ): Promise<T | null> {
-    const state = new RoomState(this.deps.store, room, head, null);
-    const draft = new Draft(this.deps.store, state, randomId(), head.at);
+    const state = new RoomState(this.#deps.store, room, head, null);
+    const draft = new Draft(this.#deps.store, state, randomId(), head.at);
     const result = await change(draft);
     const rings = ringsOf(draft);
-    const outcome = await commitDraft(this.deps, draft, rings);
+    const outcome = await commitDraft(this.#deps, draft, rings);
     if (outcome.kind === "lost") return null;
-    this.deps.feed.announce(rings);
+    this.#deps.feed.announce(rings);
     return result;
   }
 
@@ -89,7 +97,10 @@ class RoomWriter {
   #running = false;
   #state: RoomState | null = null;
 
-  constructor(private readonly deps: Deps, private readonly room: string) {}
+  constructor(
+    private readonly deps: WriterDeps,
+    private readonly room: string,
+  ) {}
 
   get idle(): boolean {
     return !this.#running;
