@@ -18,9 +18,10 @@ import type { Fold } from "./tail.ts";
 
 /**
  * A commit takes 1,000 mutations, 800 KiB of values and, on a denokv server, 10 checks. One change more, the head
- * and its news must still fit.
+ * and its news must still fit; and the head, which counts senders, is a value of 64 KiB.
  */
-const FULL = { mutations: 880, bytes: 640 * 1024, checks: 7 };
+const FULL = { mutations: 880, bytes: 640 * 1024, checks: 7, senders: 1000 };
+
 export interface NewMessage {
   readonly nonce: string;
   readonly sender: string;
@@ -39,6 +40,7 @@ export class Draft {
   readonly #sent = new Map<string, Map<string, Message>>();
   readonly #at: string;
   readonly #unfolded: Record<string, number>;
+  #senders: number;
   #bytes: number;
 
   /**
@@ -53,6 +55,7 @@ export class Draft {
     private readonly fold: Fold | null = null,
   ) {
     this.#unfolded = { ...(fold ?? base.head).unfolded };
+    this.#senders = Object.keys(this.#unfolded).length;
     this.#bytes = fold?.bytes ?? 0;
     this.head = {
       ...base.head,
@@ -68,11 +71,11 @@ export class Draft {
     return this.base.room;
   }
 
-  /** Room for one more change? */
+  /** Whether another change should wait for the next commit. One alone always fits. */
   get full(): boolean {
     const rows = this.#mutations.length + (this.fold?.rows.length ?? 0);
     return rows >= FULL.mutations || this.#bytes >= FULL.bytes ||
-      this.checks.length >= FULL.checks;
+      this.checks.length >= FULL.checks || this.#senders >= FULL.senders;
   }
 
   /** About how much its values weigh: two bytes a character is the most a string takes. */
@@ -170,7 +173,9 @@ export class Draft {
     let sent = this.#sent.get(sender);
     if (!sent) this.#sent.set(sender, sent = new Map());
     sent.set(clientId, message);
-    this.#unfolded[sender] = (this.#unfolded[sender] ?? 0) + 1;
+    const unfolded = this.#unfolded[sender] ?? 0;
+    if (unfolded === 0) this.#senders++;
+    this.#unfolded[sender] = unfolded + 1;
     const frame = toMessageFrame(message);
     this.rows.push({ seq, frame, message });
     this.set(keys.message(this.room, seq), frame);
@@ -203,12 +208,11 @@ export class Draft {
   /** A row outside the log, such as a job. */
   add(mutation: Mutation): void {
     this.#mutations.push(mutation);
+    if ("value" in mutation) this.#bytes += weightOf(mutation.value);
   }
 
   set(key: Key, value: unknown): void {
     this.add({ key, value });
-    // Two bytes a character is the most a string takes; what is not a string is small.
-    this.#bytes += typeof value === "string" ? 2 * value.length : 256;
   }
 
   delete(key: Key): void {
@@ -228,6 +232,11 @@ export class Draft {
       ],
     };
   }
+}
+
+/** Two bytes a character is the most a string takes; of what is not a string, its JSON is longer than what is stored. */
+function weightOf(value: unknown): number {
+  return 2 * (typeof value === "string" ? value : JSON.stringify(value)).length;
 }
 
 function isSameKey(one: Key, other: Key): boolean {

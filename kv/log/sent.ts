@@ -54,6 +54,11 @@ export class Sender {
     );
   }
 
+  /** Whether that many entries more end with the last one of a page. */
+  fillsPage(more: number): boolean {
+    return (this.#open.entries.length + more) % PAGE === 0;
+  }
+
   /** Takes over what was committed. What is known already, read ahead of its news, is passed over. */
   add({ clientId, seq }: Entry): void {
     if (seq <= this.#last) return;

@@ -89,11 +89,15 @@ export function fold(
   let taken = 0;
   for (const entry of tail) {
     const own = bySender.get(entry.sender);
-    const bytes = entryBytes(entry.clientId) +
-      (own ? 0 : senders.get(entry.sender)!.openBytes);
-    if (size.rows >= SHARE.rows || size.bytes + bytes > SHARE.bytes) break;
-    // The open row, and a page that it may fill; further pages are not many.
-    size.rows += own ? 0 : 1;
+    const sender = senders.get(entry.sender)!;
+    // The open row once, and a page where it is the last one of it.
+    const rows = (own ? 0 : 1) +
+      (sender.fillsPage((own?.length ?? 0) + 1) ? 1 : 0);
+    const bytes = entryBytes(entry.clientId) + (own ? 0 : sender.openBytes);
+    if (
+      size.rows + rows > SHARE.rows || size.bytes + bytes > SHARE.bytes
+    ) break;
+    size.rows += rows;
     size.bytes += bytes;
     if (own) own.push(entry);
     else bySender.set(entry.sender, [entry]);

@@ -170,7 +170,8 @@ class RoomWriter {
   /** False where the draft is spoilt: the others go again without the change that spoilt it. */
   async #fill(draft: Draft, taken: Waiting[]): Promise<boolean> {
     let next = 0;
-    while (next < this.#queue.length && !draft.full) {
+    // One at least: so the writer goes on, whatever the draft begins with.
+    while (next < this.#queue.length && (next === 0 || !draft.full)) {
       const waiting = this.#queue[next]!;
       const size = draft.size;
       try {

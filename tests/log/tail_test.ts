@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Principal } from "../../kv/principal.ts";
 import { getRoom } from "../../kv/rooms/change.ts";
 import { foldedOf } from "../../kv/log/head.ts";
+import { keys } from "../../kv/keys.ts";
 import { countSent, Sender } from "../../kv/log/sent.ts";
 import { DUE, fold, type TailEntry } from "../../kv/log/tail.ts";
 import { inWorld, run } from "../accounts/world.ts";
@@ -99,12 +100,21 @@ Deno.test("a fold takes what fits into a commit, from the front, and leaves the 
     clientId: longest,
   }));
   const senders = new Map(numbers(700).map((i) => [`s${i}`, new Sender()]));
+  const aboutToFillAPage = new Map(
+    numbers(700).map((i) => {
+      const entries = numbers(15).map(() => ({ seq: 1, clientId: "c" }));
+      return [`s${i}`, new Sender({ before: 0, entries })];
+    }),
+  );
+  const shortest = tail.map((entry) => ({ ...entry, clientId: "d" }));
+  const most = fold("room", shortest, aboutToFillAPage);
+  assert.equal(most.rows.length, 440);
   const left = new Set(tail);
   let folded = { seq: 9, n: 0 };
   for (let commits = 0; left.size > 0; commits++) {
     assert.ok(commits < 50);
     const part = fold("room", [...left], senders);
-    assert.ok(part.rows.length <= 700, `${part.rows.length} rows`);
+    assert.ok(part.rows.length <= 440, `${part.rows.length} rows`);
     const bytes = part.rows.reduce(
       (sum, row) => sum + 2 * String("value" in row ? row.value : "").length,
       0,
@@ -126,3 +136,47 @@ Deno.test("a fold takes what fits into a commit, from the front, and leaves the 
   }
   assert.ok(DUE.most < 2500);
 });
+
+for (const clientId of ["c", "c".repeat(64)]) {
+  Deno.test(`a crowd whose pages are all about to be full is taken in: clientIds of ${clientId.length}`, () =>
+    inWorld(async ({ core, store }) => {
+      const crowd = await people(
+        core,
+        ...numbers(1400).map((i) => `user-${i}`),
+      );
+      const room = await roomOf(core, crowd[0]!);
+      const member = { v: 1, role: "member", joined: 1, at: 0 };
+      const page = `0${`\n1 ${clientId}`.repeat(15)}`;
+      for (const { user } of crowd) {
+        await store.commit({
+          checks: [],
+          mutations: [
+            { key: keys.member(room, user), value: member },
+            { key: keys.sender(room, user), value: page },
+          ],
+        });
+      }
+      const commits = watchCommits(store);
+      // A writer that gets nowhere reads the head for ever.
+      const { get } = store;
+      let reads = 0;
+      store.get = (key) => {
+        assert.ok(++reads < 10_000, "the writer goes round in circles");
+        return get(key);
+      };
+      await Promise.all(crowd.map((who) => say(core, room, who, "hi", "new")));
+      for (const who of crowd.slice(0, 20)) await say(core, room, who, "more");
+
+      const head = await headOf(store, room);
+      assert.equal(head.n, 1420);
+      for (const { mutations } of commits) {
+        assert.ok(mutations.length < 1000, `${mutations.length} rows`);
+        for (const row of mutations) {
+          if (row.key[2] !== "h" || !("value" in row)) continue;
+          const { unfolded } = row.value as typeof head;
+          const senders = Object.keys(unfolded ?? {}).length;
+          assert.ok(senders <= 1000, `the head counts ${senders} senders`);
+        }
+      }
+    }));
+}

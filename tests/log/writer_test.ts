@@ -7,6 +7,7 @@ import { Draft } from "../../kv/log/draft.ts";
 import { RoomState } from "../../kv/log/room_state.ts";
 import { sendMessage } from "../../kv/messages/send.ts";
 import { editMessage } from "../../kv/messages/edit.ts";
+import { changeRoom } from "../../kv/rooms/change.ts";
 import { createRoom } from "../../kv/rooms/create.ts";
 import { joinRoom, leaveRoom } from "../../kv/rooms/join.ts";
 import {
@@ -240,6 +241,21 @@ Deno.test("300 of the longest messages at once are within what a commit takes", 
     await Promise.all(numbers(300).map(() => say(core, room, ada, text)));
     assertWithinLimits(commits);
     assert.equal((await headOf(store, room)).n, 300);
+  }));
+
+Deno.test("400 of the longest descriptions at once are within what a commit takes", () =>
+  inWorld(async ({ core, store }) => {
+    const ada = await person(core, "ada");
+    const room = await roomOf(core, ada);
+    const commits = watchCommits(store);
+    const changed = await Promise.all(
+      numbers(400).map((i) => {
+        const description = EMOJI.repeat(997) + i;
+        return run(core, changeRoom, { room, description }, ada);
+      }),
+    );
+    assertWithinLimits(commits);
+    assert.equal((await headOf(store, room)).seq, changed.at(-1)!.seq);
   }));
 
 Deno.test("700 senders at once, each with the longest clientIds behind it, are within what a commit takes", () =>
