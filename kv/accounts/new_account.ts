@@ -4,7 +4,12 @@ import { Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type { Commit, Key, Mutation, Store } from "../store.ts";
 import { foldAscii } from "./names.ts";
-import { type LiveProfile, moveSearchNames, type NameRow } from "./profiles.ts";
+import {
+  type LiveProfile,
+  moveSearchNames,
+  type NameRow,
+  readProfile,
+} from "./profiles.ts";
 import { AGAIN, settle } from "./settle.ts";
 
 /**
@@ -49,7 +54,10 @@ export function writeAccount(
   };
 }
 
-/** Stores an account, once however often it is asked for. Throws `username_taken` or `email_taken`. */
+/**
+ * Stores an account, once however often it is asked for. Throws `username_taken` or `email_taken`, and `conflict` where
+ * somebody else has or had the id: one that is derived from a request comes again with a later one under the same key.
+ */
 export async function storeAccount(
   { store, clock }: Pick<Core, "store" | "clock">,
   profile: LiveProfile,
@@ -58,7 +66,16 @@ export async function storeAccount(
   await settle(clock, async () => {
     const names = await claimNames(namesIn(store), profile);
     if (names === "ours") return true;
-    const outcome = await store.commit(writeAccount(profile, names, rows));
+    const { key, value, version } = await readProfile(store, profile.id);
+    if (value) {
+      throw new Refused(
+        "conflict",
+        "This Idempotency-Key made another user before.",
+      );
+    }
+    const account = writeAccount(profile, names, rows);
+    const checks = [...account.checks, { key, version }];
+    const outcome = await store.commit({ ...account, checks });
     return outcome.kind === "stored" ? true : AGAIN;
   });
 }

@@ -443,6 +443,42 @@ Deno.test("a service makes its users, once however often it asks, and finds whic
     assert.equal(signedIn.status, 200);
   }));
 
+Deno.test("another request under an old Idempotency-Key makes nobody of somebody who is or was a user", () =>
+  inApp(async (world) => {
+    const { ask, core, clock, store } = world;
+    const { token } = await keyFor(world, ["users"]);
+    const make = (json: unknown) => {
+      const headers = { "Idempotency-Key": "user 7" };
+      return ask("POST", "/admin/users", { token, json, headers });
+    };
+    const { body: zoe } = await make({ username: "zoe" });
+    await appoint(core, zoe.id);
+    const rows = () => store.list(keys.profile(zoe.id).slice(0, 2));
+    const before = await rows();
+    const names = await store.list(["name"]);
+    const other = { username: "mallory", password: "my own password" };
+
+    clock.advance(25 * HOUR);
+    refused(await make(other), 409, "conflict");
+    assert.deepEqual(await rows(), before);
+    assert.deepEqual(await store.list(["name"]), names);
+
+    clock.advance(25 * HOUR);
+    assert.deepEqual((await make({ username: "zoe" })).body.id, zoe.id);
+
+    const principal = {
+      ...CALLER,
+      user: zoe.id,
+      session: "hers",
+      expiresAt: Infinity,
+    };
+    await run(core, deleteMe, {}, principal);
+    clock.advance(25 * HOUR);
+    refused(await make(other), 409, "conflict");
+    clock.advance(25 * HOUR);
+    refused(await make({ username: "zoe" }), 404, "not_found");
+  }));
+
 Deno.test("a service signs its users in, but nobody with a role, no service, and nobody who is gone", () =>
   inApp(async (world) => {
     const { ask, join, core } = world;
