@@ -2,7 +2,9 @@
 import type { MiddlewareHandler } from "hono";
 import { authenticate } from "../kv/accounts/verify.ts";
 import { Refused } from "../kv/errors.ts";
+import type { UserOperation } from "../kv/operation.ts";
 import type { Caller } from "../kv/principal.ts";
+import { whyOutOfScope } from "../kv/scopes.ts";
 import { id } from "../kv/shapes.ts";
 import type { AppDeps, Env } from "./context.ts";
 import { peerAddress } from "./proxies.ts";
@@ -58,6 +60,18 @@ export function requirePrincipal(deps: AppDeps): MiddlewareHandler<Env> {
       }
       throw refusal;
     }
+    await next();
+  };
+}
+
+/**
+ * Middleware that refuses a service key without the operation's scope, before an answer that was kept for another key
+ * of its service could be given, or this refusal be kept. Throws `forbidden`.
+ */
+export function requireScope({ scope }: UserOperation): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const refused = whyOutOfScope(c.get("principal"), scope);
+    if (refused) throw refused;
     await next();
   };
 }

@@ -2,7 +2,7 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import type { Operation } from "../kv/operation.ts";
 import type { AppDeps, Env } from "./context.ts";
-import { requirePrincipal } from "./guard.ts";
+import { requirePrincipal, requireScope } from "./guard.ts";
 import { answerOnce, requireIdempotencyKey } from "./idempotency.ts";
 import { readInput } from "./input.ts";
 import { answerOtherMethods } from "./methods.ts";
@@ -58,7 +58,12 @@ function before(route: Route, deps: AppDeps): MiddlewareHandler<Env>[] {
   const input = readInput(operation, hasBody(route) ? "json" : "query");
   return operation.access === "public"
     ? [limitAddress(deps, operation), ...input, limitLogin(deps)]
-    : [requirePrincipal(deps), limitUser(deps, operation), ...input];
+    : [
+      requirePrincipal(deps),
+      limitUser(deps, operation),
+      requireScope(operation),
+      ...input,
+    ];
 }
 
 function answer(route: Route, { core }: AppDeps): MiddlewareHandler<Env> {

@@ -534,6 +534,22 @@ Deno.test("what a service sends for a user and what the user sends are two reque
     assert.equal(again.body.id, other.body.id);
   }));
 
+Deno.test("an answer is repeated to no other key of the service that lacks the scope, nor is such a refusal kept", () =>
+  inApp(async (world) => {
+    const { ask } = world;
+    const without = await keyFor(world, ["rooms"]);
+    const withIt = await keyFor(world, ["users"]);
+    const make = ({ token }: { token: string }) =>
+      ask("POST", "/admin/users", {
+        token,
+        json: { username: "ada" },
+        headers: { "Idempotency-Key": "k" },
+      });
+    refused(await make(without), 403, "forbidden");
+    assert.equal((await make(withIt)).status, 201);
+    refused(await make(without), 403, "forbidden");
+  }));
+
 Deno.test("of a password in a request that may be repeated nothing is kept by which it could be guessed", () =>
   inApp(async (world) => {
     const { ask, store } = world;
