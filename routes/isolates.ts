@@ -27,7 +27,8 @@ export class Isolates {
   private constructor(
     private readonly program: string,
     private readonly port: number,
-    private readonly journal: Journal,
+    private readonly journal: Pick<Journal, "error">,
+    private readonly againMs: number,
   ) {}
 
   /**
@@ -39,9 +40,10 @@ export class Isolates {
     count: number,
     program: string,
     port: number,
-    journal: Journal,
+    journal: Pick<Journal, "error">,
+    againMs = AGAIN_MS,
   ): Promise<Isolates> {
-    const isolates = new Isolates(program, port, journal);
+    const isolates = new Isolates(program, port, journal, againMs);
     await Promise.all(
       Array.from({ length: count }, (_, i) => isolates.#start(i + 2)),
     );
@@ -52,7 +54,8 @@ export class Isolates {
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all([...this.#workers].map((worker) => {
-      const stopped = answer(worker, "stopped");
+      // One that a fault ends meanwhile has ended, too.
+      const stopped = answer(worker, "stopped").catch(() => {});
       worker.postMessage("stop" satisfies Told);
       return stopped;
     }));
@@ -66,22 +69,24 @@ export class Isolates {
     this.#workers.add(worker);
     const listening = answer(worker, "listening");
     worker.postMessage({ port: this.port } satisfies Told);
-    await listening;
+    await listening.catch((thrown) => {
+      this.#workers.delete(worker);
+      throw thrown;
+    });
     // Its sockets are gone; the others go on, and a new one takes its place.
-    worker.onerror = (event) => {
-      event.preventDefault();
+    worker.addEventListener("error", ({ message: error }) => {
       this.#workers.delete(worker);
       if (this.#stopping) return;
-      this.journal.error("isolate.ended", { number, error: event.message });
-      setTimeout(() => this.#restart(number), AGAIN_MS);
-    };
+      this.journal.error("isolate.ended", { number, error });
+      setTimeout(() => this.#restart(number), this.againMs);
+    });
   }
 
   #restart(number: number): void {
     if (this.#stopping) return;
     this.#start(number).catch((thrown) => {
       this.journal.error("isolate.start", failure(thrown));
-      setTimeout(() => this.#restart(number), AGAIN_MS);
+      setTimeout(() => this.#restart(number), this.againMs);
     });
   }
 }
@@ -91,10 +96,10 @@ function answer(worker: Worker, awaited: Answered): Promise<void> {
     worker.addEventListener("message", ({ data }) => {
       if (data === awaited) resolve();
     });
-    worker.onerror = (event) => {
+    worker.addEventListener("error", (event) => {
       event.preventDefault();
       reject(new Error(event.message));
-    };
+    });
   });
 }
 
