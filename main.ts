@@ -71,6 +71,8 @@ async function runTask(task: () => Promise<string>) {
 
 async function run(mode: Mode, transport: Transport) {
   const signalled = new Promise<string>((told) => onSignal(mode, told));
+  // Also where it still starts, and what it waits for never comes.
+  void signalled.then(endInTime);
   const { running, settings, journal } = await boot(mode, transport)
     .catch(giveUp);
   if (mode === "development") console.log(greeting(running.url, settings.kv));
@@ -113,11 +115,13 @@ async function host(): Promise<Deno.ServeDefaultExport> {
   // At once, for in the same moment the runtime ends all sockets: `bye` must be before.
   onSignal(
     "production",
-    (signal) =>
+    (signal) => {
+      endInTime();
       void stopAt(signal, running, journal).then(() => {
         // A socket whose peer broke off keeps a timer of the runtime for up to 25 s: nobody waits for that.
         Deno.unrefTimer(setTimeout(() => Deno.exit(0), GRACE_MS));
-      }),
+      });
+    },
   );
   return hosted(
     running.app,
@@ -155,8 +159,11 @@ function giveUp(error: unknown): never {
   Deno.exit(1);
 }
 
-async function stopAt(signal: string, running: Running, journal: Journal) {
+function endInTime() {
   Deno.unrefTimer(setTimeout(() => Deno.exit(1), STOP_WITHIN_MS));
+}
+
+async function stopAt(signal: string, running: Running, journal: Journal) {
   await running.stop();
   journal.info("server.stopped", { signal });
 }

@@ -154,6 +154,26 @@ Deno.test("several isolates take no port that somebody has, though he would shar
     assert.match(stderr, new RegExp(`^Port ${port} on 127.0.0.1 is taken: `));
   }));
 
+Deno.test("a signal ends a server that still waits for its database", () =>
+  inFolder(async (folder) => {
+    // Takes what it is sent, and never answers.
+    using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = silent.addr as Deno.NetAddr;
+    const server = startServer(folder, "production", {
+      SECRET: STRONG,
+      KV: `http://127.0.0.1:${port}`,
+      DENO_KV_ACCESS_TOKEN: "any",
+    });
+    using _asked = await silent.accept();
+    server.kill("SIGTERM");
+    const { code, stdout, stderr } = await server.ended;
+    assert.deepEqual({ code, stdout, stderr }, {
+      code: 1,
+      stdout: "",
+      stderr: "",
+    });
+  }));
+
 Deno.test("the tasks that start a server may read every setting, and may do the same", () => {
   const permissions = permissionsOf("start");
   assert.deepEqual(permissionsOf("dev"), permissions);
