@@ -10,6 +10,8 @@ import type {
   ServiceRole,
   user,
 } from "../shapes.ts";
+import type { Principal } from "../principal.ts";
+import { whyOutOfScope } from "../scopes.ts";
 import type { Mutation, Row, Store } from "../store.ts";
 import { foldAscii, foldName } from "./names.ts";
 
@@ -80,6 +82,16 @@ export function toMe(profile: LiveProfile): z.infer<typeof me> {
     ...(profile.email === undefined ? {} : { email: profile.email }),
     role: profile.role ?? "user",
   };
+}
+
+/** The same as whoever asks for the user sees it: a service key that may read no profiles sees no e-mail address. */
+export function toMeFor(
+  who: Principal,
+  profile: LiveProfile,
+): z.infer<typeof me> {
+  if (whyOutOfScope(who, "users") === null) return toMe(profile);
+  const { email: _, ...rest } = profile;
+  return toMe(rest);
 }
 
 /** The user in a list: a page of them fits into one response. */

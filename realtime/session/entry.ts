@@ -1,6 +1,6 @@
 // What a socket has once it said hello: whose it is, which rooms it follows, what it is told of its user.
 import { authenticate, forget, requireLive } from "../../kv/accounts/verify.ts";
-import { isDeleted, readProfile, toMe } from "../../kv/accounts/profiles.ts";
+import { isDeleted, readProfile, toMeFor } from "../../kv/accounts/profiles.ts";
 import { toTimestamp } from "../../kv/clock.ts";
 import type { Core } from "../../kv/core.ts";
 import { Refused } from "../../kv/errors.ts";
@@ -95,7 +95,7 @@ export class Entry {
     return {
       data: {
         session,
-        user: toMe(profile.value),
+        user: toMeFor(this.principal, profile.value),
         heartbeatMs: LIMITS.heartbeatMs,
         limits: TOLD_LIMITS,
         ...listed,

@@ -1,5 +1,5 @@
 // What a socket is told of its user: rooms that come and go, marks, profiles, the end of the session.
-import { isDeleted, readProfile, toMe } from "../../kv/accounts/profiles.ts";
+import { isDeleted, readProfile, toMeFor } from "../../kv/accounts/profiles.ts";
 import { forget, requireLive } from "../../kv/accounts/verify.ts";
 import type { Core } from "../../kv/core.ts";
 import { Refused } from "../../kv/errors.ts";
@@ -126,7 +126,7 @@ export class News implements UserFollower {
     const { value } = await readProfile(this.deps.core.store, this.who.user);
     if (value === null || isDeleted(value)) return this.deps.sessionEnded();
     if (this.#closed) return;
-    this.deps.outbox.push(userFrame("user.updated", toMe(value)));
+    this.deps.outbox.push(userFrame("user.updated", toMeFor(this.who, value)));
   }
 
   /** After a sleep: is the session still there, and which rooms came or went? */

@@ -99,6 +99,39 @@ test("a socket opened for a user hears and says what the user would; one without
     await asAda.settle();
   }));
 
+test("a socket of a key that may read no profiles is told no e-mail address", (served) =>
+  served(async (server) => {
+    const { body } = await server.ask(null, "POST", "/auth/register", {
+      username: "ada",
+      password: "password of ada",
+      email: "ada@example.org",
+    });
+    const ada = { ...body.user, token: body.accessToken, refreshToken: "" };
+    for (const hidden of [true, false]) {
+      const service = await serviceOf(
+        server,
+        hidden ? ["rooms", "messages", "act"] : scope.options,
+      );
+      const client = await server.open({
+        headers: {
+          Authorization: `Bearer ${service.key}`,
+          "Kvorum-User": ada.id,
+        },
+      });
+      const email = hidden ? undefined : "ada@example.org";
+      const { user } = await client.command("hello");
+      assert.deepEqual([user.username, user.email], ["ada", email]);
+      const displayName = `Ada ${hidden}`;
+      await server.ask(ada, "PATCH", "/users/me", { displayName });
+      const told = await client.until(({ type }) => type === "user.updated");
+      assert.deepEqual(
+        [told.data.displayName, told.data.email],
+        [displayName, email],
+      );
+      await client.settle();
+    }
+  }));
+
 test("a revoked key's sockets are told and closed, whomever they act for, and no others", (served) =>
   served(async (server) => {
     const [ada, bob] = [await server.join("ada"), await server.join("bob")];
