@@ -62,9 +62,9 @@ export async function answerOnce(
   // What a service sends for its user is another request than what the user sends.
   const sender = by ? [user, by.account] : [user];
   const digest = hash(JSON.stringify([...sender, path, key]));
-  // A schema's output has its fields in the schema's order, however they were sent. With the key, which is nowhere
-  // else, because an input may hold a password.
-  const mine = { asked: hash(JSON.stringify([key, input])), run: randomId() };
+  // A schema's output has its fields in the schema's order, however they were sent. An input may hold a password.
+  const asked = core.accounts.fingerprint(JSON.stringify([key, input]));
+  const mine = { asked, run: randomId() };
 
   for (const wait of WAITS_MS) {
     if (wait > 0) await core.clock.sleep(wait);

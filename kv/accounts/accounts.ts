@@ -1,4 +1,5 @@
 // What the accounts context keeps in memory, built once from the settings.
+import { createHmac } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Signup } from "../settings.ts";
 import type { Store } from "../store.ts";
@@ -6,6 +7,7 @@ import { AccessTokens } from "./access_tokens.ts";
 import { Passwords, type PasswordSettings } from "./passwords.ts";
 import { type ProviderSettings, ProviderTokens } from "./provider_tokens.ts";
 import { RefreshTokens } from "./refresh_tokens.ts";
+import { deriveKey } from "./secrets.ts";
 import { ServiceKeys } from "./service_keys.ts";
 import { SessionCache } from "./session_cache.ts";
 import { SigningKeys } from "./signing_keys.ts";
@@ -41,6 +43,7 @@ export class Accounts {
   /** How long a session lasts without being refreshed. */
   readonly sessionMs: number;
   readonly signup: Signup;
+  readonly #fingerprintKey: Uint8Array;
 
   constructor(settings: AccountsSettings) {
     const { store, clock, secret } = settings;
@@ -64,6 +67,13 @@ export class Accounts {
     this.sessions = new SessionCache(store, clock);
     this.serviceKeys = new ServiceKeys(store, clock);
     this.signup = settings.signup ?? "open";
+    this.#fingerprintKey = deriveKey(secret, "fingerprints");
     this.sessionMs = settings.refreshTokenSeconds * 1000;
+  }
+
+  /** Tells equal texts by, where who reads the database could guess them: only this installation can make it. */
+  fingerprint(text: string): string {
+    return createHmac("sha256", this.#fingerprintKey).update(text)
+      .digest("base64url");
   }
 }
