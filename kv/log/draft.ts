@@ -78,9 +78,9 @@ export class Draft {
       this.checks.length >= FULL.checks || this.#senders >= FULL.senders;
   }
 
-  /** About how much its values weigh: two bytes a character is the most a string takes. */
+  /** How much its values weigh at most, the head among them. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + weightOf(this.head);
   }
 
   get empty(): boolean {

@@ -1,5 +1,6 @@
 // Rooms that share a commit: fewer commits than rooms, one check for each, and nobody pays for another's lost race.
 import assert from "node:assert/strict";
+import { serialize } from "node:v8";
 import { keys } from "../../kv/keys.ts";
 import type { Ring } from "../../kv/log/feed.ts";
 import { createRoom } from "../../kv/rooms/create.ts";
@@ -10,7 +11,14 @@ import {
   storedButCalledLost,
   storedWithoutAnswer,
 } from "../accounts/world.ts";
-import { person, roomOf, say, watchCommits, wholeLog } from "./world.ts";
+import {
+  headOf,
+  person,
+  roomOf,
+  say,
+  watchCommits,
+  wholeLog,
+} from "./world.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
@@ -135,4 +143,36 @@ Deno.test("what is too much for one commit goes in several", () =>
     for (const room of rooms) {
       assert.equal((await wholeLog(store, room)).length, 62);
     }
+  }));
+
+Deno.test("rooms that share a commit count their heads in, which many senders make large", () =>
+  inWorld(async ({ core, store }) => {
+    const ada = await person(core, "ada");
+    const rooms = await Promise.all(
+      numbers(12).map(() => roomOf(core, ada)),
+    );
+    const unfolded = Object.fromEntries(
+      numbers(900).map((i) => [`somebody with an id ${i}`, 1]),
+    );
+    for (const room of rooms) {
+      const head = await headOf(store, room);
+      await store.commit({
+        checks: [],
+        mutations: [{ key: keys.head(room), value: { ...head, unfolded } }],
+      });
+    }
+    const commits = watchCommits(store);
+    const longest = "\u{1f600}".repeat(8000);
+    await Promise.all(
+      [...rooms, ...rooms, ...rooms].map((room) =>
+        say(core, room, ada, longest)
+      ),
+    );
+    for (const { mutations } of commits) {
+      const values = mutations.map((row) => "value" in row ? row.value : "");
+      const bytes = values.map((value) => serialize(value).length)
+        .reduce((sum, size) => sum + size);
+      assert.ok(bytes <= 800 * 1024, `${bytes} bytes of values`);
+    }
+    for (const room of rooms) assert.equal((await headOf(store, room)).n, 3);
   }));
