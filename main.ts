@@ -125,7 +125,16 @@ async function host(): Promise<Deno.ServeDefaultExport> {
   );
   return hosted(
     running.app,
-    (url) => journal.info("server.listening", { url }),
+    (url) => {
+      journal.info("server.listening", { url });
+      const port = Deno.env.get("PORT");
+      if (port && port !== new URL(url).port) {
+        journal.warn("server.port_ignored", {
+          meaning: "PORT and HOST mean nothing under deno serve: " +
+            "set DENO_SERVE_ADDRESS, such as tcp:0.0.0.0:9000",
+        });
+      }
+    },
   );
 }
 

@@ -153,6 +153,19 @@ Deno.test("under deno serve new sockets of an address are limited over REST's ow
     assert.deepEqual([...statuses], [101, 429]);
   }, { RATE_SCALE: "0.1" }));
 
+Deno.test("under deno serve a PORT that does not hold is told", async () => {
+  for (const [PORT, warnings] of [["9", 1], ["", 0]] as const) {
+    const folder = await Deno.makeTempDir();
+    const server = startServer(folder, "serve", { SECRET, PORT });
+    await server.url;
+    server.kill("SIGINT");
+    const { stdout } = await server.ended;
+    await Deno.remove(folder, { recursive: true });
+    const told = stdout.match(/"server\.port_ignored".*DENO_SERVE_ADDRESS/g);
+    assert.equal(told?.length ?? 0, warnings, stdout);
+  }
+});
+
 Deno.test("under deno serve a memory database is refused", async () => {
   const folder = await Deno.makeTempDir();
   const env = { SECRET, KV: ":memory:" };
