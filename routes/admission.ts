@@ -70,7 +70,10 @@ export async function admit(
   const { addressOf = peerAddress } = entrance;
   const address = addressOf(peer, knock.header("x-forwarded-for"));
   if (!isAllowed(knock, entrance)) {
-    throw new Refused("forbidden", "Pages of this origin may not connect.");
+    throw new Refused(
+      "forbidden",
+      "Pages of this origin may not connect: PUBLIC_URL and ORIGINS name those that may.",
+    );
   }
   const retryAfterMs = rates.take("sockets", addressKey(address));
   if (retryAfterMs !== null) {

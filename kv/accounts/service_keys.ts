@@ -1,7 +1,7 @@
 // Service keys: `kvk_‹id›_‹secret›`, stored hashed, and believed for a moment as sessions are.
 import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
-import { notFound, Refused } from "../errors.ts";
+import { Refused } from "../errors.ts";
 import { randomId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import type { Principal } from "../principal.ts";
@@ -83,7 +83,12 @@ export class ServiceKeys {
   /** Throws `not_found` for a user who does not exist or is deleted, `forbidden` for a service's account. */
   async requireActedFor(user: string): Promise<void> {
     const profile = await this.#users.read(user);
-    if (!profile) throw notFound();
+    if (!profile) {
+      throw new Refused(
+        "not_found",
+        "There is no user with the id that Kvorum-User names.",
+      );
+    }
     if (profile.service) {
       throw new Refused("forbidden", "A service key acts for people only.");
     }

@@ -1,7 +1,7 @@
 // Coming into a room by an invite: the membership and the use that is taken are one commit.
 import * as z from "zod";
 import type { Core } from "../core.ts";
-import { notFound } from "../errors.ts";
+import { Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type { Draft } from "../log/draft.ts";
 import { userOperation } from "../operation.ts";
@@ -39,7 +39,9 @@ export async function requireInvitedRoom(
   code: string,
 ): Promise<string> {
   const { value } = await store.get<string>(keys.invited(code));
-  if (value === null) throw notFound();
+  if (value === null) {
+    throw new Refused("not_found", "There is no such invite.");
+  }
   return value;
 }
 

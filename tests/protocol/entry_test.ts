@@ -290,6 +290,7 @@ test("Origin must be the server's own or in ORIGINS, else HTTP 403; absent is fi
     ) assert.equal(await statusOf(foreign), 403, foreign);
     const { problem } = await shakeHands(url, "", { Origin: "null" });
     assert.equal(problem.code, "forbidden");
+    assert.match(problem.detail, /ORIGINS/);
   }, { env: { ORIGINS: "https://chat.example.com" } }));
 
 test("with PUBLIC_URL that is the server's own origin, whatever Host says", (served) =>

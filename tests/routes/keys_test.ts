@@ -194,6 +194,9 @@ Deno.test("Kvorum-User is refused where it can't be followed, never passed over"
       });
       refused(answer, status, code);
     }
+    const nobody = { token, ...actingFor("nobody") };
+    const { body } = await ask("GET", "/users/me", nobody);
+    assert.match(body.detail, /Kvorum-User/);
     const lacking = await ask("GET", "/users/me", {
       token: weak,
       ...actingFor(ada.id),

@@ -11,6 +11,14 @@ Deno.test("an unknown address is not_found", () =>
       refused(await ask("GET", path, { token }), 404, "not_found");
       refused(await ask("OPTIONS", path, { token }), 404, "not_found");
     }
+    const { detail } = refused(await ask("GET", "/nothing"), 404, "not_found");
+    assert.match(detail, /no such address: \/docs/);
+  }));
+
+Deno.test("a socket's address without an upgrade says what is missing", () =>
+  inApp(async ({ ask }) => {
+    const { detail } = refused(await ask("GET", "/ws"), 404, "not_found");
+    assert.match(detail, /WebSockets.*Upgrade/);
   }));
 
 Deno.test("a known address with another method is method_not_allowed and says which", () =>
