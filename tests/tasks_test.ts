@@ -107,7 +107,8 @@ Deno.test("what a task is asked for wrongly is said in one line, and nothing is 
       ["key", ["my shop", "act"], {}, /^name: must be 3 to 32/],
       ["key", ["shop", "act"], { KV: ":memory:" }, /^KV is :memory:/],
       ["key", ["shop", "act"], { KV: "elsewhere" }, /^KV must be a path/],
-      ["admin", [], {}, /^Name a user: deno task admin NAME/],
+      ["admin", [], {}, /^Name one user: deno task admin NAME/],
+      ["admin", ["ada", "bob"], {}, /^Name one user/],
       ["admin", ["a"], {}, /^must be 3 to 32/],
       ["backup", [], {}, /^Name a file under data/],
     ];

@@ -38,9 +38,10 @@ export async function issueKey(
 export async function appointAdmin(
   database: string,
   name = "",
+  ...more: readonly string[]
 ): Promise<string> {
-  if (name === "") {
-    throw new Refused("invalid", "Name a user: deno task admin NAME.");
+  if (name === "" || more.length > 0) {
+    throw new Refused("invalid", "Name one user: deno task admin NAME.");
   }
   const admin = parse(username, name);
   const passwords = new Passwords({ cores: 1 });
