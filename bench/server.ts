@@ -1,9 +1,37 @@
-// The server under load: main.ts as a process of its own, as `deno task start` runs it, with rate limits off.
+// The server under load: main.ts as a process of its own, started as its task in deno.json says, with rate limits off.
+import process from "node:process";
 
-export interface ServerUnderLoad {
-  readonly url: string;
-  /** Processor seconds used so far; NaN where the system does not tell. */
-  cpuSeconds(): Promise<number>;
+/** How main.ts is started: `node` as `deno task start` does it, `native` as `deno task serve` does. */
+export type Transport = "node" | "native";
+
+export interface ServerOptions {
+  /** The database is the default one under `folder`/data. */
+  readonly folder: string;
+  /** In base64. */
+  readonly secret: string;
+  readonly transport: Transport;
+  readonly isolates: number;
+  /** Each isolate on a port of its own, so that a client chooses its isolate. */
+  readonly apart: boolean;
+}
+
+export interface Usage {
+  /** When it was told, in milliseconds. */
+  readonly at: number;
+  /** Processor seconds so far. */
+  readonly serverSeconds: number;
+  readonly ownSeconds: number;
+  /** The server's resident size. */
+  readonly bytes: number;
+}
+
+export interface ServerProcess {
+  /** Where it listens: one address, or one for each isolate. */
+  readonly urls: readonly string[];
+  /** The same for sockets. */
+  readonly sockets: readonly string[];
+  usage(): Promise<Usage>;
+  /** May be called twice. */
   stop(): Promise<void>;
 }
 
@@ -11,64 +39,93 @@ const ROOT = new URL("../", import.meta.url);
 /** Linux counts a process's time in these. */
 const TICKS_PER_SECOND = 100;
 
-/** Starts it on the database under `folder`/data. */
 export async function startServer(
-  folder: string,
-  secret: Uint8Array,
-  isolates = 1,
-): Promise<ServerUnderLoad> {
-  const config = new URL("deno.json", ROOT).pathname;
-  const { tasks } = JSON.parse(await Deno.readTextFile(config));
-  const flags: string[] = tasks.start.command.match(
-    /--(?:allow-\S+|no-prompt)/g,
-  );
+  options: ServerOptions,
+): Promise<ServerProcess> {
   const child = new Deno.Command("deno", {
-    args: [
-      "run",
-      `--config=${config}`,
-      ...flags.map((flag) =>
-        flag.replace(/,(?=main|routes|realtime|kv)/g, `,${ROOT.pathname}`)
-      ),
-      new URL("main.ts", ROOT).pathname,
-    ],
-    cwd: folder,
+    args: commandOf(options),
+    cwd: options.folder,
     env: {
       PORT: "0",
       HOST: "127.0.0.1",
-      SECRET: secret.toBase64(),
-      ISOLATES: String(isolates),
+      DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
+      DENO_JOBS: String(options.isolates),
+      ISOLATES: String(options.isolates),
+      SECRET: options.secret,
       RATE_SCALE: "0",
-      ACCESS_TOKEN_SECONDS: "3600",
     },
+    stdin: "null",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const expected = options.apart ? options.isolates : 1;
   let said = "";
-  let url: string | undefined;
-  while (url === undefined) {
+  const urls = () =>
+    [...said.matchAll(/"url":"(http[^"]+)"/g)].map(([, url]) => url!);
+  while (urls().length < expected) {
     const { value, done } = await lines.read();
     if (done) throw new Error(`The server ended: ${said}`);
     said += value;
-    url = said.match(/"url":"(http[^"]+)"/)?.[1];
   }
+  let stopped = false;
   return {
-    url,
-    async cpuSeconds() {
-      // Deno itself reads /proc only with every permission there is.
-      const cat = new Deno.Command("cat", {
-        args: [`/proc/${child.pid}/stat`],
-        stderr: "null",
-      });
-      const stat = new TextDecoder().decode((await cat.output()).stdout);
-      // The fields after the name, which may hold spaces: user and system time are the 12th and 13th.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-    },
+    urls: urls(),
+    sockets: urls().map((url) => `${url.replace("http", "ws")}/api/v1/ws`),
+    usage: () => readUsage(child.pid),
     async stop() {
+      if (stopped) return;
+      stopped = true;
       child.kill("SIGINT");
       await lines.cancel();
       await child.status;
     },
+  };
+}
+
+/** What was used between two moments, in cores. */
+export function usageBetween(before: Usage, after: Usage) {
+  const seconds = (after.at - before.at) / 1000;
+  return {
+    serverCores: (after.serverSeconds - before.serverSeconds) / seconds,
+    generatorCores: (after.ownSeconds - before.ownSeconds) / seconds,
+  };
+}
+
+function commandOf({ transport, apart }: ServerOptions): string[] {
+  const config = new URL("deno.json", ROOT).pathname;
+  const { tasks } = JSON.parse(Deno.readTextFileSync(config));
+  const native = transport === "native";
+  const command: string = tasks[native ? "serve" : "start"].command;
+  const flags = command.match(/--(?:allow-\S+|no-prompt|parallel)/g) ?? [];
+  const main = apart ? "bench/isolates.ts" : "main.ts";
+  const readable = apart ? `,${ROOT.pathname}bench` : "";
+  return [
+    native && !apart ? "serve" : "run",
+    `--config=${config}`,
+    // The task runs where it lies, this one elsewhere.
+    ...flags.map((flag) =>
+      flag.replace(/,(?=main|routes|realtime|kv)/g, `,${ROOT.pathname}`)
+        .replace(/^--allow-read.*/, `$&${readable}`)
+    ),
+    new URL(main, ROOT).pathname,
+    ...(native && !apart ? ["serve"] : []),
+  ];
+}
+
+async function readUsage(pid: number): Promise<Usage> {
+  // Deno itself reads /proc only with every permission there is.
+  const cat = new Deno.Command("cat", {
+    args: [`/proc/${pid}/stat`, `/proc/${pid}/status`],
+  });
+  const told = new TextDecoder().decode((await cat.output()).stdout);
+  const { user, system } = process.cpuUsage();
+  // The fields after the name, which may hold spaces: user and system time are the 12th and 13th.
+  const fields = told.slice(told.indexOf(") ") + 2).split(" ");
+  return {
+    at: performance.now(),
+    serverSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    ownSeconds: (user + system) / 1e6,
+    bytes: Number(told.match(/^VmRSS:\s*(\d+) kB$/m)?.[1]) * 1024,
   };
 }

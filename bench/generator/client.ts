@@ -1,0 +1,180 @@
+// One signed-in client: says hello, asks, sends messages that carry their time, and counts what comes.
+import { Buffer } from "node:buffer";
+import { textFrame } from "./frames.ts";
+import { Envelope } from "./envelope.ts";
+import { type Listener, Reader } from "./reader.ts";
+import { Socket, type SocketListener } from "./socket.ts";
+
+/** Where a client stands in its rooms: what `hello` takes to resume. */
+export type Places = Readonly<
+  Record<string, { readonly epoch: string; readonly seq: number }>
+>;
+
+/** What `hello` answers, as far as it is read here. */
+export interface Welcome {
+  readonly rooms: readonly {
+    readonly id: string;
+    readonly epoch: string;
+    readonly seq: number;
+  }[];
+  readonly resumed: readonly string[];
+}
+
+export interface Watcher {
+  /** A message was acknowledged so many milliseconds after it was due. */
+  acknowledged?(client: Client, ms: number): void;
+  /** A message came, so many milliseconds after it was due; told by thorough clients only. */
+  delivered?(ms: number): void;
+  /** An event came that is not durable. */
+  told?(client: Client, type: string): void;
+  failed(fault: unknown): void;
+}
+
+export interface ClientOptions {
+  readonly batch: boolean;
+  /** Looks at every event. */
+  readonly thorough?: boolean;
+  readonly resume?: Places;
+}
+
+/** As many may be in flight on one socket. */
+const IN_FLIGHT = 64;
+/** Under which everything is asked but messages, whose numbers begin with 1. */
+const ASKED = 0;
+
+export class Client implements SocketListener, Listener {
+  readonly reader: Reader;
+  #socket!: Socket;
+  #envelope: Envelope | null = null;
+  #sent = 0;
+  #acknowledged = 0;
+  readonly #dueAt = new Float64Array(IN_FLIGHT);
+  #answer: ((text: string) => void) | null = null;
+  #lastReply = "";
+
+  private constructor(
+    private readonly watcher: Watcher,
+    thorough: boolean,
+  ) {
+    this.reader = new Reader(this, thorough);
+  }
+
+  /** Connects; `hello` comes next. */
+  static async connect(
+    url: string,
+    watcher: Watcher,
+    thorough = false,
+  ): Promise<Client> {
+    const client = new Client(watcher, thorough);
+    client.#socket = await Socket.open(url, client);
+    return client;
+  }
+
+  /** Connects and says hello; events of the rooms that were listed are expected from there on. */
+  static async open(
+    url: string,
+    token: string,
+    watcher: Watcher,
+    { thorough, ...hello }: ClientOptions,
+  ): Promise<Client> {
+    const client = await Client.connect(url, watcher, thorough);
+    await client.hello(token, hello);
+    return client;
+  }
+
+  async hello(
+    token: string,
+    { batch, resume = {} }: ClientOptions,
+  ): Promise<Welcome> {
+    for (const [room, { seq }] of Object.entries(resume)) {
+      this.reader.expectAfter(room, seq);
+    }
+    // Events may follow on the reply at once, so it is read where it is found.
+    let welcome: Welcome | undefined;
+    await this.ask("hello", { token, resume, batch }, (reply) => {
+      welcome = JSON.parse(reply).data as Welcome;
+      for (const { id, seq } of welcome.rooms) {
+        if (!(id in resume)) this.reader.expectAfter(id, seq);
+      }
+    });
+    return welcome!;
+  }
+
+  /** One command after the other. */
+  ask(
+    type: string,
+    data: unknown,
+    answered: (reply: string) => void = () => {},
+  ): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#answer = (reply) => {
+      answered(reply);
+      resolve();
+    };
+    this.reader.awaited++;
+    this.#socket.send(
+      textFrame(JSON.stringify({ type, id: String(ASKED), data })),
+    );
+    return promise;
+  }
+
+  /** Sends a message to a room, always the same one. Its time counts from when it was due. */
+  send(room: string, dueAt = performance.now()): void {
+    if (this.#sent - this.#acknowledged >= IN_FLIGHT) {
+      throw new Error("A client had too many messages in flight.");
+    }
+    this.#envelope ??= new Envelope(room);
+    const id = ++this.#sent;
+    this.#dueAt[id % IN_FLIGHT] = dueAt;
+    this.reader.awaited++;
+    this.#socket.send(this.#envelope.write(id, dueAt));
+  }
+
+  get inFlight(): number {
+    return this.#sent - this.#acknowledged;
+  }
+
+  /** The `seq` of the message that was acknowledged last, 0 where there is none. */
+  get acknowledgedSeq(): number {
+    return this.#lastReply === "" ? 0 : JSON.parse(this.#lastReply).data.seq;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  begin(): void {
+    this.reader.begin();
+  }
+
+  text(bytes: Buffer, start: number, end: number): void {
+    this.reader.read(bytes, start, end);
+  }
+
+  failed(fault: unknown): void {
+    this.watcher.failed(fault);
+  }
+
+  replied(id: number, ok: boolean, text: string): void {
+    if (!ok) throw new Error(`The server refused: ${text}`);
+    if (id === ASKED) {
+      const answer = this.#answer;
+      this.#answer = null;
+      return answer?.(text);
+    }
+    this.#acknowledged++;
+    this.#lastReply = text;
+    this.watcher.acknowledged?.(
+      this,
+      performance.now() - this.#dueAt[id % IN_FLIGHT]!,
+    );
+  }
+
+  delivered(stamp: number): void {
+    this.watcher.delivered?.(performance.now() - Envelope.timeOf(stamp));
+  }
+
+  told(type: string): void {
+    this.watcher.told?.(this, type);
+  }
+}

@@ -1,0 +1,192 @@
+// Many clients in rooms: opens them, lets them talk in one of several ways, and measures what comes of it.
+import type { ServerProcess } from "../server.ts";
+import { usageBetween } from "../server.ts";
+import type { Figures } from "../figures.ts";
+import { Client } from "./client.ts";
+import { pace } from "./pace.ts";
+import { Samples } from "./samples.ts";
+
+/** Who sits where: a token and the room that its owner talks in. */
+export interface Seat {
+  readonly token: string;
+  readonly room: string;
+}
+
+export interface CrowdOptions {
+  readonly batch: boolean;
+  /** Those who have unsubscribed send only. */
+  readonly subscribed: boolean;
+}
+
+/** Handshakes at once: more would wait in the kernel for a place in the server's queue. */
+const OPENING = 100;
+/** So many clients look at every event and measure its time. */
+const THOROUGH = 25;
+const WARM_UP_SECONDS = 2;
+/** Nothing that is in flight takes this long, unless it was lost. */
+const PATIENCE_MS = 20_000;
+
+export class Crowd {
+  readonly #clients: Client[] = [];
+  readonly #seats: readonly Seat[];
+  readonly #failed = Promise.withResolvers<never>();
+  #acks = new Samples();
+  #deliveries = new Samples();
+  #talking: AbortController | null = null;
+
+  private constructor(
+    seats: readonly Seat[],
+    private readonly options: CrowdOptions,
+  ) {
+    this.#seats = seats;
+    // Whoever waits for something waits for this too; what fails in between is told to the next.
+    this.#failed.promise.catch(() => {});
+  }
+
+  /** Opens a client for each seat, dealt out among the server's addresses. */
+  static async open(
+    server: ServerProcess,
+    seats: readonly Seat[],
+    options: CrowdOptions,
+  ): Promise<Crowd> {
+    const crowd = new Crowd(seats, options);
+    const every = Math.ceil(seats.length / THOROUGH);
+    await eachOf(seats, OPENING, async ({ token, room }, i) => {
+      const url = server.sockets[i % server.sockets.length]!;
+      const { batch, subscribed } = options;
+      const thorough = subscribed && i % every === 0;
+      const client = await Client.open(url, token, crowd.#watcher(i), {
+        batch,
+        thorough,
+      });
+      if (!subscribed) await client.ask("room.unsubscribe", { room });
+      crowd.#clients[i] = client;
+    });
+    return crowd;
+  }
+
+  #watcher(seat: number) {
+    const { room } = this.#seats[seat]!;
+    return {
+      acknowledged: (client: Client, ms: number) => {
+        this.#acks.add(ms);
+        if (this.#closedLoop && !this.#talking?.signal.aborted) {
+          client.send(room);
+        }
+      },
+      delivered: (ms: number) => this.#deliveries.add(ms),
+      failed: (fault: unknown) => this.#failed.reject(fault),
+    };
+  }
+
+  #closedLoop = false;
+
+  /** The first so many send, each its next message when the last is acknowledged. */
+  talk(senders = this.#clients.length): void {
+    this.#talking = new AbortController();
+    this.#closedLoop = true;
+    for (let i = 0; i < senders; i++) {
+      this.#clients[i]!.send(this.#seats[i]!.room);
+    }
+  }
+
+  /** They send in turn, so many messages a second in all. */
+  talkAt(perSecond: number): void {
+    this.#talking = new AbortController();
+    this.#closedLoop = false;
+    let next = 0;
+    const send = (dueAt: number) => {
+      const i = next++ % this.#clients.length;
+      this.#clients[i]!.send(this.#seats[i]!.room, dueAt);
+    };
+    pace(perSecond, send, this.#talking.signal).catch(this.#failed.reject);
+  }
+
+  /** Warms up, then measures. */
+  async measure(server: ServerProcess, seconds: number): Promise<Figures> {
+    await this.#pass(Math.min(WARM_UP_SECONDS, seconds));
+    const before = await server.usage();
+    this.#acks = new Samples();
+    this.#deliveries = new Samples();
+    const [startedAt, eventsBefore] = [performance.now(), this.#events()];
+    await this.#pass(seconds);
+    const elapsed = (performance.now() - startedAt) / 1000;
+    const [acks, deliveries] = [this.#acks, this.#deliveries];
+    this.#acks = new Samples();
+    this.#deliveries = new Samples();
+    const delivered = this.#events() - eventsBefore;
+    const usage = usageBetween(before, await server.usage());
+    const { subscribed } = this.options;
+    return {
+      acked: acks.count / elapsed,
+      ...(subscribed ? { delivered: delivered / elapsed } : {}),
+      ackP50: acks.within(0.5),
+      ackP99: acks.within(0.99),
+      ...(subscribed
+        ? {
+          deliveryP50: deliveries.within(0.5),
+          deliveryP99: deliveries.within(0.99),
+          perMillion: usage.serverCores / (delivered / elapsed / 1e6),
+        }
+        : { perAck: usage.serverCores / (acks.count / elapsed / 1e6) }),
+      ...usage,
+    };
+  }
+
+  /** Ends the talk; all that was sent must be acknowledged and, where subscribed, delivered to everybody. */
+  async settle(): Promise<void> {
+    this.#talking?.abort();
+    const until = performance.now() + PATIENCE_MS;
+    while (!this.#isSettled()) {
+      if (performance.now() > until) {
+        throw new Error("Something that was sent never came back.");
+      }
+      await this.#pass(0.02);
+    }
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close();
+  }
+
+  #isSettled(): boolean {
+    if (this.#clients.some((client) => client.inFlight > 0)) return false;
+    if (!this.options.subscribed) return true;
+    const heads = new Map<string, number>();
+    this.#clients.forEach(({ acknowledgedSeq }, i) => {
+      const { room } = this.#seats[i]!;
+      heads.set(room, Math.max(heads.get(room) ?? 0, acknowledgedSeq));
+    });
+    return this.#clients.every(({ reader }, i) => {
+      const { room } = this.#seats[i]!;
+      return reader.headOf(room) === heads.get(room);
+    });
+  }
+
+  #events(): number {
+    return this.#clients.reduce((sum, { reader }) => sum + reader.events, 0);
+  }
+
+  /** Waits, and throws what fails meanwhile. */
+  #pass(seconds: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, seconds * 1000);
+    return Promise.race([promise, this.#failed.promise]);
+  }
+}
+
+/** Does something with each item, with so many at once. */
+export async function eachOf<T>(
+  items: readonly T[],
+  atOnce: number,
+  act: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next++;
+      await act(items[index]!, index);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
