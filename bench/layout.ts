@@ -34,3 +34,12 @@ export interface SeededRoom {
   /** Of the users, by their place in `tokens`. */
   readonly members: readonly number[];
 }
+
+/** One room with everybody in it. */
+export function oneRoom(members: number): Layout {
+  return {
+    name: `room-of-${members}`,
+    users: members,
+    rooms: [{ count: 1, members }],
+  };
+}

@@ -65,7 +65,14 @@ function chosen(): Work[] {
 /** Answers whether nothing was worse than recorded. */
 async function runAll(works: readonly Work[]): Promise<boolean> {
   let good = true;
-  for (const work of works) good = await run(work) && good;
+  for (const work of works) {
+    try {
+      good = await run(work) && good;
+    } catch (fault) {
+      good = false;
+      console.error(`${work.name} is void:`, fault);
+    }
+  }
   return good;
 }
 

@@ -14,7 +14,7 @@ import { requireMyRoom } from "../kv/rooms/mine.ts";
 import { openStore, requireStored } from "../kv/store.ts";
 import { readSettings } from "../kv/settings.ts";
 import { start } from "../main.ts";
-import { eachOf } from "./generator/crowd.ts";
+import { eachOf } from "./generator/at_once.ts";
 import type { Layout, RoomsLayout, Seeded, SeededRoom } from "./layout.ts";
 
 /** Seeded databases are kept, so tokens and sessions in them last. */

@@ -48,8 +48,11 @@ export async function startServer(
     env: {
       PORT: "0",
       HOST: "127.0.0.1",
-      DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
-      DENO_JOBS: String(options.isolates),
+      // It would move further isolates of ours to ports of their own.
+      ...(options.transport === "native" && {
+        DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
+        DENO_JOBS: String(options.isolates),
+      }),
       ISOLATES: String(options.isolates),
       SECRET: options.secret,
       RATE_SCALE: "0",

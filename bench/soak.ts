@@ -2,7 +2,7 @@
 import { type Seat } from "./generator/crowd.ts";
 import { Client, type Places } from "./generator/client.ts";
 import { pace } from "./generator/pace.ts";
-import { Samples } from "./generator/samples.ts";
+import { Samples, slopeOf } from "./generator/samples.ts";
 import type { Layout, Seeded } from "./layout.ts";
 import { type ServerProcess, usageBetween } from "./server.ts";
 import { onStage, type StageOptions } from "./stage.ts";
@@ -55,7 +55,12 @@ class Town {
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(private readonly url: string, seeded: Seeded) {
-    this.#away = seatsIn(seeded).map((seat) => ({ seat, places: {} }));
+    // Every other one first, so that each room is half full.
+    const seats = seatsIn(seeded);
+    const [some, others] = [0, 1].map((half) =>
+      seats.filter((_, i) => i % 2 === half)
+    );
+    this.#away = [...some!, ...others!].map((seat) => ({ seat, places: {} }));
     this.#epochs = new Map(seeded.rooms.map(({ id, epoch }) => [id, epoch]));
   }
 
@@ -163,21 +168,6 @@ async function watch(
     `slopes: ${(slope("megabytes") * 60).toFixed(2)} MB an hour, ` +
       `${(slope("perMessage") * 60).toFixed(1)} bytes a message and hour`,
   );
-}
-
-/** By least squares: how much y grows with each step of x. */
-export function slopeOf(
-  points: readonly (readonly [number, number])[],
-): number {
-  const mean = (of: 0 | 1) =>
-    points.reduce((sum, point) => sum + point[of], 0) / points.length;
-  const [meanX, meanY] = [mean(0), mean(1)];
-  let [above, below] = [0, 0];
-  for (const [x, y] of points) {
-    above += (x - meanX) * (y - meanY);
-    below += (x - meanX) ** 2;
-  }
-  return above / below;
 }
 
 /** The file and its journals. */

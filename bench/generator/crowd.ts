@@ -1,7 +1,7 @@
 // Many clients in rooms: opens them, lets them talk in one of several ways, and measures what comes of it.
-import type { ServerProcess } from "../server.ts";
-import { usageBetween } from "../server.ts";
+import { type ServerProcess, usageBetween } from "../server.ts";
 import type { Figures } from "../figures.ts";
+import { eachOf } from "./at_once.ts";
 import { Client } from "./client.ts";
 import { pace } from "./pace.ts";
 import { Samples } from "./samples.ts";
@@ -20,8 +20,8 @@ export interface CrowdOptions {
 
 /** Handshakes at once: more would wait in the kernel for a place in the server's queue. */
 const OPENING = 100;
-/** So many clients look at every event and measure its time. */
-const THOROUGH = 25;
+/** So many clients at most look at every event and measure its time. */
+const THOROUGH = 16;
 const WARM_UP_SECONDS = 2;
 /** Nothing that is in flight takes this long, unless it was lost. */
 const PATIENCE_MS = 20_000;
@@ -32,7 +32,8 @@ export class Crowd {
   readonly #failed = Promise.withResolvers<never>();
   #acks = new Samples();
   #deliveries = new Samples();
-  #talking: AbortController | null = null;
+  #closedLoop = false;
+  #pacing: AbortController | null = null;
 
   private constructor(
     seats: readonly Seat[],
@@ -70,20 +71,15 @@ export class Crowd {
     return {
       acknowledged: (client: Client, ms: number) => {
         this.#acks.add(ms);
-        if (this.#closedLoop && !this.#talking?.signal.aborted) {
-          client.send(room);
-        }
+        if (this.#closedLoop) client.send(room);
       },
       delivered: (ms: number) => this.#deliveries.add(ms),
       failed: (fault: unknown) => this.#failed.reject(fault),
     };
   }
 
-  #closedLoop = false;
-
   /** The first so many send, each its next message when the last is acknowledged. */
   talk(senders = this.#clients.length): void {
-    this.#talking = new AbortController();
     this.#closedLoop = true;
     for (let i = 0; i < senders; i++) {
       this.#clients[i]!.send(this.#seats[i]!.room);
@@ -92,14 +88,13 @@ export class Crowd {
 
   /** They send in turn, so many messages a second in all. */
   talkAt(perSecond: number): void {
-    this.#talking = new AbortController();
-    this.#closedLoop = false;
+    this.#pacing = new AbortController();
     let next = 0;
     const send = (dueAt: number) => {
       const i = next++ % this.#clients.length;
       this.#clients[i]!.send(this.#seats[i]!.room, dueAt);
     };
-    pace(perSecond, send, this.#talking.signal).catch(this.#failed.reject);
+    pace(perSecond, send, this.#pacing.signal).catch(this.#failed.reject);
   }
 
   /** Warms up, then measures. */
@@ -135,7 +130,8 @@ export class Crowd {
 
   /** Ends the talk; all that was sent must be acknowledged and, where subscribed, delivered to everybody. */
   async settle(): Promise<void> {
-    this.#talking?.abort();
+    this.#closedLoop = false;
+    this.#pacing?.abort();
     const until = performance.now() + PATIENCE_MS;
     while (!this.#isSettled()) {
       if (performance.now() > until) {
@@ -173,20 +169,4 @@ export class Crowd {
     setTimeout(resolve, seconds * 1000);
     return Promise.race([promise, this.#failed.promise]);
   }
-}
-
-/** Does something with each item, with so many at once. */
-export async function eachOf<T>(
-  items: readonly T[],
-  atOnce: number,
-  act: (item: T, index: number) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length) {
-      const index = next++;
-      await act(items[index]!, index);
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }

@@ -30,3 +30,18 @@ export class Samples {
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1] ?? NaN;
 }
+
+/** By least squares: how much y grows with each step of x. */
+export function slopeOf(
+  points: readonly (readonly [number, number])[],
+): number {
+  const mean = (of: 0 | 1) =>
+    points.reduce((sum, point) => sum + point[of], 0) / points.length;
+  const [meanX, meanY] = [mean(0), mean(1)];
+  let [above, below] = [0, 0];
+  for (const [x, y] of points) {
+    above += (x - meanX) * (y - meanY);
+    below += (x - meanX) ** 2;
+  }
+  return above / below;
+}

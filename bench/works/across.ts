@@ -2,7 +2,7 @@
 import { Client } from "../generator/client.ts";
 import { pace } from "../generator/pace.ts";
 import { Samples } from "../generator/samples.ts";
-import { oneRoom } from "../layouts.ts";
+import { oneRoom } from "../layout.ts";
 import { usageBetween } from "../server.ts";
 import type { Work } from "../work.ts";
 

@@ -1,6 +1,6 @@
 // Everybody comes back at once, as after a restart: 10,000 clients of 10 rooms each, each with 10 messages missed a room.
 import { Client } from "../generator/client.ts";
-import { eachOf } from "../generator/crowd.ts";
+import { eachOf } from "../generator/at_once.ts";
 import { Samples } from "../generator/samples.ts";
 import { usageBetween } from "../server.ts";
 import type { Work } from "../work.ts";

@@ -1,5 +1,5 @@
 // One room of 1,000 sockets: at a steady pace, at ten times that pace, and as fast as 50 of them can send.
-import { oneRoom } from "../layouts.ts";
+import { oneRoom } from "../layout.ts";
 import { talking } from "../talking.ts";
 import type { Work } from "../work.ts";
 

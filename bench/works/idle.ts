@@ -1,6 +1,6 @@
 // 10,000 idle authenticated sockets: what each of them takes of memory, and all of them of a core.
 import { Client } from "../generator/client.ts";
-import { eachOf } from "../generator/crowd.ts";
+import { eachOf } from "../generator/at_once.ts";
 import { usageBetween } from "../server.ts";
 import type { Work } from "../work.ts";
 

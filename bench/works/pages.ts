@@ -1,6 +1,6 @@
 // History pages of 50 by many keep-alive connections: pages a second.
 import { ask } from "../asking.ts";
-import { pageOf } from "../paging.ts";
+import { pageOf } from "../history.ts";
 import type { Work } from "../work.ts";
 
 const CONNECTIONS = 16;

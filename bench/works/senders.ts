@@ -1,5 +1,5 @@
 // One room, 200 senders that have unsubscribed: how fast messages are stored and acknowledged.
-import { oneRoom } from "../layouts.ts";
+import { oneRoom } from "../layout.ts";
 import { talking } from "../talking.ts";
 import type { Work } from "../work.ts";
 

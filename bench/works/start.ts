@@ -1,5 +1,5 @@
 // From the start of the process to the first answer, on a database that exists.
-import { oneRoom } from "../layouts.ts";
+import { oneRoom } from "../layout.ts";
 import { median } from "../generator/samples.ts";
 import type { Work } from "../work.ts";
 

@@ -1,5 +1,5 @@
 // One room, 40 members all sending: each its next message when the last is acknowledged.
-import { oneRoom } from "../layouts.ts";
+import { oneRoom } from "../layout.ts";
 import { talking } from "../talking.ts";
 import type { Work } from "../work.ts";
 

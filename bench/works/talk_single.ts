@@ -1,5 +1,5 @@
 // The same as talk for clients that take no batch frames: half of it is expected.
-import { oneRoom } from "../layouts.ts";
+import { oneRoom } from "../layout.ts";
 import { talking } from "../talking.ts";
 import type { Work } from "../work.ts";
 

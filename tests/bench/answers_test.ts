@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { AnswerCutter } from "../../bench/generator/http.ts";
-import { median, Samples } from "../../bench/generator/samples.ts";
-import { slopeOf } from "../../bench/soak.ts";
+import { median, Samples, slopeOf } from "../../bench/generator/samples.ts";
 
 Deno.test("AnswerCutter tells of an answer when its last byte has come, wherever it was split", () => {
   const answer = Buffer.from(
