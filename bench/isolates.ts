@@ -4,7 +4,7 @@ import { openJournal } from "../kv/journal.ts";
 import { readSettings } from "../kv/settings.ts";
 import { openStore } from "../kv/store.ts";
 import { printLine } from "../routes/process.ts";
-import { start } from "../main.ts";
+import { start } from "../routes/server.ts";
 
 /** Where a server keeps its data when nothing is said. */
 const DATABASE = "data/kvorum.db";

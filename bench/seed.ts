@@ -1,6 +1,7 @@
 // Makes a seeded database, as a process of its own: `seed.ts ‹folder› ‹layout as JSON›`. Accounts are made through the
 // store, since hashing passwords would dominate; rooms and messages by the operations that make them in a server.
-import { newProfile, writeNewcomer } from "../kv/accounts/register.ts";
+import { writeAccount } from "../kv/accounts/new_account.ts";
+import { newcomerRows, newProfile } from "../kv/accounts/register.ts";
 import { newSession } from "../kv/accounts/sessions.ts";
 import type { Core } from "../kv/core.ts";
 import type { Journal } from "../kv/journal.ts";
@@ -13,7 +14,7 @@ import { addToRoom } from "../kv/rooms/members.ts";
 import { requireMyRoom } from "../kv/rooms/mine.ts";
 import { openStore, requireStored } from "../kv/store.ts";
 import { readSettings } from "../kv/settings.ts";
-import { start } from "../main.ts";
+import { start } from "../routes/server.ts";
 import { eachOf } from "./generator/at_once.ts";
 import type { Layout, RoomsLayout, Seeded, SeededRoom } from "./layout.ts";
 
@@ -92,8 +93,11 @@ async function seedUsers(core: Core, count: number): Promise<Seat[]> {
       },
     );
     const mutations = newcomers.flatMap((newcomer) =>
-      writeNewcomer(core, [keys.username(newcomer.profile.username)], newcomer)
-        .mutations
+      writeAccount(
+        newcomer.profile,
+        [keys.username(newcomer.profile.username)],
+        newcomerRows(core, newcomer),
+      ).mutations
     );
     requireStored(await store.commit({ checks: [], mutations }));
     for (const { profile: { id: user }, session } of newcomers) {
