@@ -1,6 +1,8 @@
 // Starting and ending as people do it: main.ts as a process, by its output, its answers and its exit code.
 import assert from "node:assert/strict";
+import { LIMITS } from "../kv/limits.ts";
 import { listSettings } from "../kv/settings.ts";
+import { ask, register } from "./faults/rest.ts";
 import { Client } from "./protocol/client.ts";
 import { permissionsOf, startServer } from "./server.ts";
 
@@ -113,18 +115,30 @@ Deno.test("a port that is taken is told in one line", () =>
     );
   }));
 
-Deno.test("with ISOLATES the process serves from several, and ends with all their sockets told goodbye", () =>
+Deno.test("with ISOLATES the process serves from several, what is said at one is heard at all, and all their sockets are told goodbye", () =>
   inFolder(async (folder) => {
     const env = { SECRET: STRONG, HOST: "127.0.0.1", ISOLATES: "3" };
-    const server = startServer(folder, "production", env);
+    const server = startServer(folder, "production", {
+      ...env,
+      RATE_SCALE: "0",
+    });
     const url = await server.url;
-    // The kernel deals connections out: with so many of them each isolate has some.
+    const { token } = await register(url, "ada");
+    const form = { type: "group", members: [] };
+    const { id: room } = await ask(url, token, "POST", "/rooms", form);
+    // One more than one isolate lets in: the kernel deals connections out.
     const clients: Client[] = [];
-    for (let count = 0; count < 24; count++) {
+    for (let count = 0; count <= LIMITS.socketsPerUser; count++) {
       const client = new Client(`${url.replace("http", "ws")}/api/v1/ws`);
       await client.opened;
+      await client.command("hello", { token });
       clients.push(client);
     }
+    const said = await clients[0]!.command("message.send", {
+      room,
+      text: "to all",
+    });
+    for (const client of clients) await client.event(room, said.seq);
     server.kill("SIGINT");
     for (const client of clients) {
       assert.equal((await client.closed).code, 4001);
