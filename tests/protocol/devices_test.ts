@@ -1,7 +1,12 @@
 // Several sockets of one user: what each is told of the user, and how the end of a session ends its sockets.
 import assert from "node:assert/strict";
+import { SessionCache } from "../../kv/accounts/session_cache.ts";
+import { endAllSessions } from "../../kv/accounts/session_operations.ts";
 import { updateMe } from "../../kv/accounts/users.ts";
+import { authenticate } from "../../kv/accounts/verify.ts";
 import { keys } from "../../kv/keys.ts";
+import { Feed } from "../../kv/log/feed.ts";
+import { CALLER } from "../accounts/world.ts";
 import { FakeClock } from "../fake_clock.ts";
 import type { Client } from "./client.ts";
 import { saidBye, untilSockets } from "./endings.ts";
@@ -53,6 +58,27 @@ test("ending a session closes its sockets at once, those of other sessions stay"
       await stays.settle();
     }
   }));
+
+test("a session that is ended in another isolate ends its sockets here, and is believed here no longer", (served) =>
+  served(async (server) => {
+    const ada = await server.join("ada");
+    const client = await server.connect(ada);
+    const who = async () => (await server.ask(ada, "GET", "/users/me")).status;
+    assert.equal(await who(), 200);
+    const { core } = server;
+    const elsewhere = {
+      ...core,
+      feed: new Feed(core.store, core.clock, "elsewhere"),
+      accounts: Object.assign(Object.create(core.accounts), {
+        sessions: new SessionCache(core.store, core.clock),
+      }),
+    };
+    const principal = await authenticate(core, ada.token, CALLER);
+    await endAllSessions.run(elsewhere, {}, principal);
+    await endsWithSession(client);
+    assert.equal(await who(), 401);
+    // On a clock that stands still nothing is read again for its age.
+  }, { clock: new FakeClock() }));
 
 test("ending all one's sessions closes all one's sockets at once, the asking one after its reply", (served) =>
   served(async (server) => {
