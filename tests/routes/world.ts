@@ -94,6 +94,11 @@ async function checked(
   conformsToRest(method, `/api/v1${path}`, status, body);
   assert.match(headers.get("x-request-id") ?? "", /^[\w-]{16}$/);
   assert.equal(headers.get("x-content-type-options"), "nosniff");
+  assert.equal(headers.get("referrer-policy"), "no-referrer");
+  assert.equal(
+    headers.get("content-security-policy"),
+    "default-src 'none'; frame-ancestors 'none'",
+  );
   assert.equal(headers.get("cache-control"), "no-store");
   if (status >= 400) {
     assert.equal(headers.get("content-type"), "application/problem+json");
