@@ -1,4 +1,5 @@
 // Time as a parameter: the wall clock for what people see, the monotonic one for deadlines.
+import { setImmediate } from "node:timers";
 
 export interface Clock {
   /** Wall time in milliseconds since 1970. */
@@ -7,6 +8,8 @@ export interface Clock {
   elapsed(): number;
   /** Resolves after `ms`, or rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves when what the event loop has at hand was dealt with; in an idle loop at once. */
+  turn(): Promise<void>;
 }
 
 export const systemClock: Clock = {
@@ -25,6 +28,7 @@ export const systemClock: Clock = {
       }, ms);
       signal?.addEventListener("abort", stop, { once: true });
     }),
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
 };
 
 /** RFC 3339 in UTC with milliseconds, as every time on the wire. */

@@ -1,6 +1,8 @@
 // A clock that goes only when a test says so.
 import type { Clock } from "../kv/clock.ts";
 
+const TURN_MS = 0.1;
+
 interface Sleeper {
   readonly wakesAt: number;
   wake(): void;
@@ -50,6 +52,12 @@ export class FakeClock implements Clock {
       signal?.addEventListener("abort", stop, { once: true });
       if (ms <= this.shortMs) queueMicrotask(() => this.#wakeShort(sleeper));
     });
+  }
+
+  /** A turn takes a little time, so that who turns until a moment is over comes to its end. */
+  turn(): Promise<void> {
+    this.#elapsed += TURN_MS;
+    return Promise.resolve();
   }
 
   /** Moves both clocks and wakes whoever has slept long enough, in order. */

@@ -21,7 +21,12 @@ function written(
   tell(openJournal({
     level: "info",
     form: "json",
-    clock: { now: () => NOON, elapsed: () => 0, sleep: async () => {} },
+    clock: {
+      now: () => NOON,
+      elapsed: () => 0,
+      sleep: async () => {},
+      turn: async () => {},
+    },
     write: (line) => lines.push(line),
     ...options,
   }));

@@ -7,6 +7,7 @@ import type { Store } from "../store.ts";
 import { backOff, commitDraft } from "./commit.ts";
 import { Draft } from "./draft.ts";
 import { type Feed, repliesFirst, type Ring } from "./feed.ts";
+import { Gathering } from "./gathering.ts";
 import { CommitGroup } from "./group.ts";
 import type { Head } from "./head.ts";
 import { readLog } from "./read.ts";
@@ -96,11 +97,14 @@ class RoomWriter {
   #queue: Waiting[] = [];
   #running = false;
   #state: RoomState | null = null;
+  readonly #gathering: Gathering;
 
   constructor(
     private readonly deps: WriterDeps,
     private readonly room: string,
-  ) {}
+  ) {
+    this.#gathering = new Gathering(deps.clock);
+  }
 
   get idle(): boolean {
     return !this.#running;
@@ -126,6 +130,7 @@ class RoomWriter {
     while (this.#queue.length > 0) {
       const taken: Waiting[] = [];
       try {
+        await this.#gathering.gather(() => this.#queue.length);
         if (await this.#commitOne(taken)) losses = 0;
         else await backOff(this.deps.clock, losses++);
       } catch (error) {

@@ -133,6 +133,7 @@ function freezing({ clock, store }: World) {
   const seen: Clock = {
     now: () => clock.now() + frozen,
     elapsed: () => clock.elapsed() + frozen,
+    turn: () => clock.turn(),
     sleep: (ms, signal) => clock.sleep(ms, signal),
   };
   const turns = new Turns([]);
