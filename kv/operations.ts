@@ -12,6 +12,7 @@ import {
   readSession,
   refresh,
 } from "./accounts/session_operations.ts";
+import { setSuspended } from "./accounts/suspension.ts";
 import { createTicket } from "./accounts/tickets.ts";
 import { getUser, readMe, updateMe } from "./accounts/users.ts";
 import { deleteMessage, editMessage } from "./messages/edit.ts";
@@ -54,6 +55,7 @@ export const OPERATIONS: readonly Operation[] = [
 
   createUser,
   findUser,
+  setSuspended,
   createSession,
   createKey,
   listKeys,

@@ -9,11 +9,13 @@ import {
   createUser,
   findUser,
 } from "../kv/accounts/made_users.ts";
+import { setSuspended } from "../kv/accounts/suspension.ts";
 import { type Route, route } from "./route.ts";
 
 export const ADMIN: readonly Route[] = [
   route("POST", "/admin/users", createUser, 201),
   route("GET", "/admin/users", findUser, 200),
+  route("PATCH", "/admin/users/:userId", setSuspended, 200),
   route("POST", "/admin/users/:userId/sessions", createSession, 201),
   route("POST", "/admin/keys", createKey, 201),
   route("GET", "/admin/keys", listKeys, 200),

@@ -4,6 +4,7 @@ import { Refused } from "../errors.ts";
 import { randomId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import { isService, type Principal } from "../principal.ts";
+import type { Check } from "../store.ts";
 import { storeAccount } from "./new_account.ts";
 import {
   getByUsername,
@@ -15,16 +16,20 @@ import type { Passwords } from "./passwords.ts";
 import { AGAIN, settle } from "./settle.ts";
 import { requireOwnProfile } from "./users.ts";
 
-/** Throws `forbidden` unless an admin asks, or a service in its own name, whose scopes were looked at already. */
+/**
+ * Throws `forbidden` unless an admin asks, or a service in its own name, whose scopes were looked at already. Answers
+ * the checks that it is still so.
+ */
 export async function requireAdmin(
   core: Core,
   principal: Principal,
-): Promise<void> {
-  if (isService(principal)) return;
-  const { profile } = await requireOwnProfile(core, principal.user);
+): Promise<readonly Check[]> {
+  if (isService(principal)) return [];
+  const { profile, check } = await requireOwnProfile(core, principal.user);
   if (profile.role !== "admin") {
     throw new Refused("forbidden", "Only admins may do this.");
   }
+  return [check];
 }
 
 /** Makes a user an admin. Throws `not_found`, and `conflict` for a service's account. */

@@ -1,7 +1,6 @@
 // A user going away: what is left at once is a tombstone and a name nobody else can take.
 import { jobMutation } from "../jobs/port.ts";
 import { keys } from "../keys.ts";
-import type { Ring } from "../log/feed.ts";
 import { userOperation } from "../operation.ts";
 import { nothing } from "../shapes.ts";
 import {
@@ -10,7 +9,7 @@ import {
   readProfile,
   type Tombstone,
 } from "./profiles.ts";
-import { deleteSession, sessionIds } from "./sessions.ts";
+import { deleteSession, ringsOfAll, sessionIds } from "./sessions.ts";
 import { AGAIN, settle } from "./settle.ts";
 
 /** The job that leaves the rooms of a deleted user and passes on what it owned; its data is `{user}`. */
@@ -56,25 +55,14 @@ export const deleteMe = userOperation({
             jobMutation(USER_DELETED, { user }, clock.now() + ms)
           ),
         ],
-      }, ringsOf(user, ids)));
+      }, ringsOfAll(user, ids)));
       return outcome.kind === "stored" ? true : AGAIN;
     });
 
     for (const id of sessions) accounts.sessions.forget(id);
     accounts.serviceKeys.forgetUser(user);
     // After the last try, not after the one that was answered: a deletion without an answer closes sockets, too.
-    feed.announce(ringsOf(user, sessions));
+    feed.announce(ringsOfAll(user, sessions));
     return {};
   },
 });
-
-function ringsOf(user: string, sessions: Iterable<string>): Ring[] {
-  return [
-    ...[...sessions].map((session) => ({
-      user,
-      what: "session" as const,
-      session,
-    })),
-    { user, what: "profile" },
-  ];
-}

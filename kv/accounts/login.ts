@@ -23,6 +23,7 @@ export const logIn = publicOperation({
     password: secretText(1, LIMITS.passwordCodePoints),
   }),
   output: signedIn,
+  refusals: ["forbidden"],
   async run(core, { login, password }, caller) {
     let proof = await prove(core, login, password);
     const session = newSession(core, proof.user, caller);

@@ -1,5 +1,6 @@
 // Users made and signed in by others: by a service that knows them already, or by an admin.
 import * as z from "zod";
+import { toTimestamp } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { notFound, Refused } from "../errors.ts";
 import { derivedId, randomId } from "../ids.ts";
@@ -12,6 +13,7 @@ import {
   liveUser,
   newPassword,
   serviceRole,
+  timestamp,
   username,
 } from "../shapes.ts";
 import type { Check } from "../store.ts";
@@ -30,10 +32,13 @@ import { AGAIN, settle } from "./settle.ts";
 import { signedIn, signIn } from "./sign_in.ts";
 
 /** A user as those see them who look after the service. */
-const account = liveUser.extend({
+export const account = liveUser.extend({
   role: serviceRole,
   createdBy: id.optional().describe(
     "The service or admin that made the account; absent where the user did",
+  ),
+  suspendedAt: timestamp.optional().describe(
+    "Since when the user is suspended; absent where they are not",
   ),
 }).meta({ id: "Account" });
 
@@ -116,7 +121,8 @@ export const createSession = userOperation({
   },
 });
 
-async function requirePerson(
+/** A user's profile and the check that it is still so. Throws `not_found`, for a deleted one, too. */
+export async function requirePerson(
   { store }: Core,
   userId: string,
 ): Promise<{ readonly profile: LiveProfile; readonly check: Check }> {
@@ -125,11 +131,15 @@ async function requirePerson(
   return { profile: value, check: { key, version } };
 }
 
-function toAccount(profile: LiveProfile): z.infer<typeof account> {
-  const { role = "user", createdBy } = profile;
+/** Field by field, as anybody sees them and more. */
+export function toAccount(profile: LiveProfile): z.infer<typeof account> {
+  const { role = "user", createdBy, suspendedAt } = profile;
   return {
     ...toUser(profile),
     role,
     ...(createdBy === undefined ? {} : { createdBy }),
+    ...(suspendedAt === undefined
+      ? {}
+      : { suspendedAt: toTimestamp(suspendedAt) }),
   };
 }

@@ -1,7 +1,7 @@
 // Profiles: who a user is to others, and the public shapes made of it. Passwords live in a row of their own.
 import type * as z from "zod";
 import { toTimestamp } from "../clock.ts";
-import { notFound } from "../errors.ts";
+import { notFound, Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type {
   liveUser,
@@ -32,6 +32,8 @@ export interface LiveProfile {
   readonly service?: true;
   /** Who made the account, where it was not the user. */
   readonly createdBy?: string;
+  /** Since when the user is kept out; absent where they are not. */
+  readonly suspendedAt?: number;
 }
 
 /** What is left of a deleted user. */
@@ -58,6 +60,24 @@ export interface SearchRow {
 
 export function isDeleted(profile: Profile): profile is Tombstone {
   return "deleted" in profile;
+}
+
+export function isSuspended(
+  profile: Pick<LiveProfile, "suspendedAt">,
+): boolean {
+  return profile.suspendedAt !== undefined;
+}
+
+/**
+ * Throws `forbidden` for a suspended user. To be asked only for whoever proved to be that user, or may know it anyway:
+ * nobody else is told.
+ */
+export function requireUnsuspended(
+  profile: Pick<LiveProfile, "suspendedAt">,
+): void {
+  if (isSuspended(profile)) {
+    throw new Refused("forbidden", "This account is suspended.");
+  }
 }
 
 /** The user as anybody may see it: field by field, so that a new field of the record is never shown by accident. */

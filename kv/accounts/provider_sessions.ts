@@ -5,7 +5,7 @@ import { derivedId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import type { Caller } from "../principal.ts";
 import type { Check } from "../store.ts";
-import { isDeleted, readProfile } from "./profiles.ts";
+import { isDeleted, readProfile, requireUnsuspended } from "./profiles.ts";
 import type { ProviderClaims } from "./provider_tokens.ts";
 import {
   deleteSession,
@@ -26,7 +26,7 @@ const SEEN_EVERY_MS = 3600 * 1000;
 /**
  * The id of the session that a token belongs to: of all tokens with one `sid`, or all of the user's that name none.
  * A `sid` that was ended stays so; without one, tokens issued since begin a new session, with an id of its own.
- * Throws `unauthenticated` for an ended session's token and for a deleted user.
+ * Throws `unauthenticated` for an ended session's token and for a deleted user, `forbidden` for a suspended one.
  */
 export async function requireProviderSession(
   core: Core,
@@ -39,7 +39,13 @@ export async function requireProviderSession(
   const family = derivedId(issuer, subject, ...(sid === null ? [] : [sid]));
 
   return await settle(clock, async () => {
-    const ended = await store.get<number>(keys.endedFamily(family));
+    const [ended, profile] = await Promise.all([
+      store.get<number>(keys.endedFamily(family)),
+      readProfile(store, user),
+    ]);
+    if (!profile.value || isDeleted(profile.value)) throw refused();
+    // Before what became of the session: their suspension ended it, and why they are kept out is theirs to know.
+    requireUnsuspended(profile.value);
     if (ended.value !== null && (sid !== null || issuedAt <= ended.value)) {
       throw refused();
     }
@@ -63,13 +69,13 @@ export async function requireProviderSession(
       return outcome.kind === "stored" ? id : AGAIN;
     }
     const session = { ...newSession(core, user, caller), id, expiresAt };
-    return await start(core, session, [ended, row]) ? id : AGAIN;
+    return await start(core, session, [ended, row, profile]) ? id : AGAIN;
   });
 }
 
 /**
  * Stores the session under these checks, ending the user's oldest ones where there are too many. Answers whether it
- * did. Throws `unauthenticated` for a deleted user.
+ * did.
  */
 async function start(
   core: Core,
@@ -78,17 +84,13 @@ async function start(
 ): Promise<boolean> {
   const { store, clock, feed } = core;
   const { user, id } = session;
-  const [profile, last] = await Promise.all([
-    readProfile(store, user),
-    store.get<string>(keys.sessionsOf(user)),
-  ]);
-  if (!profile.value || isDeleted(profile.value)) throw refused();
+  const last = await store.get<string>(keys.sessionsOf(user));
   // An expired one of the same id may still be listed.
   const others = (await sessionIds(store, user)).filter((one) => one !== id);
   const superseded = superfluous(others);
   const outcome = await feed.commit(
     {
-      checks: [...checks, profile, last].map(({ key, version }) => ({
+      checks: [...checks, last].map(({ key, version }) => ({
         key,
         version,
       })),

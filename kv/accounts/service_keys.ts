@@ -8,7 +8,13 @@ import type { Principal } from "../principal.ts";
 import type { Scope } from "../scopes.ts";
 import type { Store } from "../store.ts";
 import { Believed } from "./believed.ts";
-import { isDeleted, type LiveProfile, readProfile } from "./profiles.ts";
+import {
+  isDeleted,
+  isSuspended,
+  type LiveProfile,
+  readProfile,
+  requireUnsuspended,
+} from "./profiles.ts";
 import { equalInConstantTime } from "./secrets.ts";
 
 /** Times in milliseconds since 1970. A revoked key is no row at all. */
@@ -29,6 +35,9 @@ export interface ServiceKey {
   /** To within `SEEN_EVERY_MS`. */
   readonly usedAt?: number;
 }
+
+/** What of a user decides whether a key may act for them. */
+type ActedFor = Pick<LiveProfile, "service" | "suspendedAt">;
 
 /** How often use is written down at most. */
 const SEEN_EVERY_MS = 3600 * 1000;
@@ -51,7 +60,7 @@ export function newServiceKey(): { key: string; id: string; hash: string } {
 export class ServiceKeys {
   readonly #keys: Believed<ServiceKey>;
   /** Those who are acted for. */
-  readonly #users: Believed<Pick<LiveProfile, "service">>;
+  readonly #users: Believed<ActedFor>;
 
   constructor(
     private readonly store: Store,
@@ -62,11 +71,20 @@ export class ServiceKeys {
       (id) => this.#load(id),
       (key) => this.#isLive(key),
     );
-    this.#users = new Believed(clock, async (id) => {
-      const { value } = await readProfile(store, id);
-      if (!value || isDeleted(value)) return null;
-      return value.service ? { service: true } : {};
-    });
+    this.#users = new Believed(
+      clock,
+      async (id) => {
+        const { value } = await readProfile(store, id);
+        if (!value || isDeleted(value)) return null;
+        const { service, suspendedAt } = value;
+        return {
+          ...(service === undefined ? {} : { service }),
+          ...(suspendedAt === undefined ? {} : { suspendedAt }),
+        };
+      },
+      // Read anew each time, so that who is restored is so at once.
+      (user) => !isSuspended(user),
+    );
   }
 
   /** The record of a key. Throws `unauthenticated` for what is none, or none any more. */
@@ -80,7 +98,7 @@ export class ServiceKeys {
     return known;
   }
 
-  /** Throws `not_found` for a user who does not exist or is deleted, `forbidden` for a service's account. */
+  /** Throws `not_found` for a user who does not exist or is deleted, `forbidden` for a suspended one and a service's account. */
   async requireActedFor(user: string): Promise<void> {
     const profile = await this.#users.read(user);
     if (!profile) {
@@ -92,12 +110,13 @@ export class ServiceKeys {
     if (profile.service) {
       throw new Refused("forbidden", "A service key acts for people only.");
     }
+    requireUnsuspended(profile);
   }
 
-  /** Throws `unauthenticated` unless the key is there and, where it acts for a user, the user as well. */
+  /** Throws `unauthenticated` unless the key is there and, where it acts for a user, the user as well, unsuspended. */
   async requireLive({ user, session, key }: Principal): Promise<void> {
     const lives = await this.#keys.read(session) !== null &&
-      (user === key?.account || await this.#users.read(user) !== null);
+      (user === key?.account || await this.#isUsable(user));
     if (!lives) {
       throw new Refused("unauthenticated", "The service key was revoked.");
     }
@@ -114,7 +133,7 @@ export class ServiceKeys {
     this.#keys.forget(id);
   }
 
-  /** To be called when a user is known to be deleted. */
+  /** To be called when a user is known to be deleted or suspended. */
   forgetUser(user: string): void {
     this.#users.forget(user);
   }
@@ -122,6 +141,11 @@ export class ServiceKeys {
   async #load(id: string): Promise<ServiceKey | null> {
     const { value } = await this.store.get<ServiceKey>(keys.serviceKey(id));
     return value && this.#isLive(value) ? value : null;
+  }
+
+  async #isUsable(user: string): Promise<boolean> {
+    const profile = await this.#users.read(user);
+    return profile !== null && !isSuspended(profile);
   }
 
   #isLive({ expiresAt = Infinity }: ServiceKey): boolean {

@@ -8,7 +8,7 @@ import { LIMITS } from "../limits.ts";
 import { publicOperation, userOperation } from "../operation.ts";
 import type { Principal } from "../principal.ts";
 import { id, listOf, nothing, page, timestamp } from "../shapes.ts";
-import { isDeleted, readProfile } from "./profiles.ts";
+import { isDeleted, isSuspended, readProfile } from "./profiles.ts";
 import { rotate } from "./rotation.ts";
 import {
   endSessions,
@@ -38,7 +38,8 @@ export const refresh = publicOperation({
   async run(core, { refreshToken }) {
     const session = await rotate(core, refreshToken);
     const { value: profile } = await readProfile(core.store, session.user);
-    if (!profile || isDeleted(profile)) {
+    // Since the exchange, and the session ended with it.
+    if (!profile || isDeleted(profile) || isSuspended(profile)) {
       throw new Refused("unauthenticated", "This refresh token is not valid.");
     }
     return await signIn(core, profile, session);

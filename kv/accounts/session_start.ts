@@ -2,7 +2,12 @@
 import type { Core } from "../core.ts";
 import { keys } from "../keys.ts";
 import type { Check, Mutation } from "../store.ts";
-import { isDeleted, type LiveProfile, readProfile } from "./profiles.ts";
+import {
+  isDeleted,
+  type LiveProfile,
+  readProfile,
+  requireUnsuspended,
+} from "./profiles.ts";
 import {
   deleteSession,
   lastStarted,
@@ -21,7 +26,7 @@ interface Along {
 
 /**
  * One attempt to store the session, ending the user's oldest ones where there are too many. Answers the user's
- * profile, null where the user is none any more, or `AGAIN`.
+ * profile, null where the user is none any more, or `AGAIN`. Throws `forbidden` for a suspended user.
  */
 export async function startSession(
   core: Core,
@@ -36,6 +41,7 @@ export async function startSession(
     store.get<Session>(keys.session(id)),
   ]);
   if (!profile.value || isDeleted(profile.value)) return null;
+  requireUnsuspended(profile.value);
   // An earlier try was stored although no answer came.
   if (started.value) return profile.value;
 

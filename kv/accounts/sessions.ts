@@ -4,6 +4,7 @@ import type { Core } from "../core.ts";
 import { randomId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import { LIMITS } from "../limits.ts";
+import type { Ring } from "../log/feed.ts";
 import type { Caller } from "../principal.ts";
 import type { Found, Mutation, Store } from "../store.ts";
 import { AGAIN, settle } from "./settle.ts";
@@ -158,6 +159,18 @@ export async function endSessions(
     return outcome.kind === "stored" ? true : AGAIN;
   });
   for (const id of ids) core.accounts.sessions.forget(id);
+}
+
+/** What rings where all of a user's sessions end with the user: service keys that act for them hear it by the profile. */
+export function ringsOfAll(user: string, sessions: Iterable<string>): Ring[] {
+  return [
+    ...[...sessions].map((session) => ({
+      user,
+      what: "session" as const,
+      session,
+    })),
+    { user, what: "profile" },
+  ];
 }
 
 function idOfEntry(entry: Found<SessionEntry>): string {

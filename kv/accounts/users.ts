@@ -17,6 +17,7 @@ import {
   type LiveProfile,
   moveSearchNames,
   readProfile,
+  requireUnsuspended,
   toMe,
   toUser,
 } from "./profiles.ts";
@@ -73,12 +74,16 @@ export const updateMe = userOperation({
   },
 });
 
-/** One's own profile and the check that it is still so. Throws `unauthenticated` when the user was deleted meanwhile. */
+/**
+ * One's own profile and the check that it is still so. Throws `unauthenticated` when the user was deleted meanwhile,
+ * `forbidden` when suspended.
+ */
 export async function requireOwnProfile(core: Core, user: string) {
   const { key, value, version } = await readProfile(core.store, user);
   if (!value || isDeleted(value)) {
     throw new Refused("unauthenticated", "This account was deleted.");
   }
+  requireUnsuspended(value);
   return { profile: value, check: { key, version } };
 }
 

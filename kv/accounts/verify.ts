@@ -4,6 +4,7 @@ import { Refused } from "../errors.ts";
 import type { Caller, Principal } from "../principal.ts";
 import { requireScopes } from "../scopes.ts";
 import type { Identity } from "./access_tokens.ts";
+import { isDeleted, readProfile, requireUnsuspended } from "./profiles.ts";
 import { requireProviderSession } from "./provider_sessions.ts";
 import type { ProviderTokens } from "./provider_tokens.ts";
 import { requireProviderUser } from "./provider_users.ts";
@@ -12,7 +13,8 @@ import { isServiceKey } from "./service_keys.ts";
 /**
  * Whose request this is, by an access token of ours or of the owner's identity provider, or by a service key, which
  * alone may name a user to act for. Throws `token_expired`; `unauthenticated` for every other token and for a session
- * that has ended; `unavailable` while it cannot be told; `forbidden` and `not_found` where nobody may be acted for so.
+ * that has ended; `unavailable` while it cannot be told; `forbidden` and `not_found` where nobody may be acted for so;
+ * `forbidden` for a suspended user whom the provider vouches for.
  */
 export async function authenticate(
   core: Core,
@@ -72,7 +74,14 @@ async function verifyTheirs(
   caller: Caller,
 ) {
   const known = tokens.recall(token);
-  if (known) return known;
+  if (known) {
+    // With the session, so that who is suspended hears of that and not of the session's end.
+    if (!core.accounts.sessions.isFresh(known.session)) {
+      const { value } = await readProfile(core.store, known.user);
+      if (value && !isDeleted(value)) requireUnsuspended(value);
+    }
+    return known;
+  }
   const claims = await tokens.verify(token);
   const user = await requireProviderUser(core, claims);
   const session = await requireProviderSession(core, user, claims, caller);

@@ -1,6 +1,11 @@
 // What a socket has once it said hello: whose it is, which rooms it follows, what it is told of its user.
 import { authenticate, forget, requireLive } from "../../kv/accounts/verify.ts";
-import { isDeleted, readProfile, toMeFor } from "../../kv/accounts/profiles.ts";
+import {
+  isDeleted,
+  isSuspended,
+  readProfile,
+  toMeFor,
+} from "../../kv/accounts/profiles.ts";
 import { toTimestamp } from "../../kv/clock.ts";
 import type { Core } from "../../kv/core.ts";
 import { Refused } from "../../kv/errors.ts";
@@ -86,8 +91,8 @@ export class Entry {
     // Read again after registering: an end told before that was told to nobody here.
     forget(this.#core, this.principal);
     await requireLive(this.#core, this.principal);
-    const profile = await readProfile(this.#core.store, user);
-    if (profile.value === null || isDeleted(profile.value)) {
+    const { value } = await readProfile(this.#core.store, user);
+    if (value === null || isDeleted(value) || isSuspended(value)) {
       throw new Refused("unauthenticated", "The session has ended.");
     }
     const { listed, start } = await this.#listing.first(places);
@@ -95,7 +100,7 @@ export class Entry {
     return {
       data: {
         session,
-        user: toMeFor(this.principal, profile.value),
+        user: toMeFor(this.principal, value),
         heartbeatMs: LIMITS.heartbeatMs,
         limits: TOLD_LIMITS,
         ...listed,

@@ -1,5 +1,10 @@
 // What a socket is told of its user: rooms that come and go, marks, profiles, the end of the session.
-import { isDeleted, readProfile, toMeFor } from "../../kv/accounts/profiles.ts";
+import {
+  isDeleted,
+  isSuspended,
+  readProfile,
+  toMeFor,
+} from "../../kv/accounts/profiles.ts";
 import { forget, requireLive } from "../../kv/accounts/verify.ts";
 import type { Core } from "../../kv/core.ts";
 import { Refused } from "../../kv/errors.ts";
@@ -20,7 +25,7 @@ interface Deps {
   readonly rooms: FollowedRooms;
   readonly listing: RoomListing;
   report(thrown: unknown): void;
-  /** The session has ended, or its user is gone. */
+  /** The session has ended, or its user is gone or suspended. */
   sessionEnded(): void;
 }
 
@@ -124,7 +129,9 @@ export class News implements UserFollower {
 
   async #tellProfile(): Promise<void> {
     const { value } = await readProfile(this.deps.core.store, this.who.user);
-    if (value === null || isDeleted(value)) return this.deps.sessionEnded();
+    if (value === null || isDeleted(value) || isSuspended(value)) {
+      return this.deps.sessionEnded();
+    }
     if (this.#closed) return;
     this.deps.outbox.push(userFrame("user.updated", toMeFor(this.who, value)));
   }

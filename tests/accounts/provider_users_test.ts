@@ -1,5 +1,6 @@
 // Accounts and sessions of users who come from the owner's identity provider.
 import assert from "node:assert/strict";
+import { appoint } from "../../kv/accounts/admins.ts";
 import { deleteMe } from "../../kv/accounts/deletion.ts";
 import { logIn } from "../../kv/accounts/login.ts";
 import {
@@ -7,6 +8,7 @@ import {
   listSessions,
 } from "../../kv/accounts/session_operations.ts";
 import { endSessions } from "../../kv/accounts/sessions.ts";
+import { setSuspended } from "../../kv/accounts/suspension.ts";
 import { createTicket, redeemTicket } from "../../kv/accounts/tickets.ts";
 import { readMe } from "../../kv/accounts/users.ts";
 import { searchUsers } from "../../kv/accounts/search.ts";
@@ -21,6 +23,7 @@ import {
   refuses,
   run,
   signUp,
+  signUpAs,
   storedWithoutAnswer,
 } from "./world.ts";
 
@@ -205,6 +208,104 @@ Deno.test("a deleted user's tokens are refused at once", () =>
       await assert.rejects(show(each, seen), unauthenticated);
       await assert.rejects(show(each, unseen), unauthenticated);
     }
+  }));
+
+/** The core of an isolate in which a user of ours is an admin who suspends and restores. */
+async function admin({ isolate }: ProviderWorld) {
+  const core = isolate();
+  const { user, principal } = await signUpAs(core, "root");
+  await appoint(core, user.id);
+  return (userId: string, suspended: boolean) =>
+    run(core, setSuspended, { userId, suspended }, principal);
+}
+
+Deno.test("a suspended user stays so, whatever the provider says, and is told so", () =>
+  withProvider(async (world) => {
+    const { core, provider, isolate, clock, store } = world;
+    const suspend = await admin(world);
+    const mail = { email: "ada@example.com", email_verified: true };
+    const seen = await provider.token("42", mail);
+    const inSession = await provider.token("42", { sid: "s" });
+    const unseen = await provider.token("42", { sid: "unseen" });
+    const { user } = await show(core, seen);
+    await show(core, inSession);
+    await suspend(user, true);
+    assert.deepEqual(await store.list(keys.sessionsOf(user)), []);
+    // Where nothing rings it is believed for a second.
+    await clock.advance(LIMITS.sessionCacheMs);
+    const fresh = await Promise.all(
+      [{}, { sid: "s" }, { sid: "new" }, { ...mail, preferred_username: "eve" }]
+        .map((claims) => provider.token("42", { jti: "fresh", ...claims })),
+    );
+    const refusal = refuses("forbidden", "This account is suspended.");
+    for (const each of [core, isolate()]) {
+      for (const token of [seen, inSession, unseen, ...fresh]) {
+        await assert.rejects(show(each, token), refusal);
+        await assert.rejects(show(each, token), refusal);
+      }
+    }
+    assert.deepEqual(await store.list(keys.sessionsOf(user)), []);
+    // Who has the same address is somebody else, as before.
+    const other = await meet(world, "43", mail);
+    assert.notEqual(other.id, user);
+    assert.equal(other.email, undefined);
+    await assert.rejects(show(core, fresh[0]!), refusal);
+
+    await suspend(user, false);
+    for (const each of [core, isolate()]) {
+      // What was ended stays so.
+      for (const token of [seen, inSession, fresh[1]!]) {
+        await assert.rejects(show(each, token), unauthenticated);
+      }
+      assert.equal((await show(each, fresh[0]!)).user, user);
+      assert.equal((await show(each, fresh[2]!)).user, user);
+    }
+  }));
+
+Deno.test("who is suspended while the provider's token is looked at gets no session", () =>
+  withProvider(async (world) => {
+    const { core, provider, store } = world;
+    const suspend = await admin(world);
+    const refusal = refuses("forbidden");
+    // At first sight: the account was made, its session is about to be.
+    store.faults.push((commit) => commit(), async (commit) => {
+      const [row] = await store.list<{ user: string }>(["identity"]);
+      await suspend(row!.value.user, true);
+      return await commit();
+    });
+    await assert.rejects(show(core, await provider.token("1")), refusal);
+    assert.equal(store.faults.length, 0);
+
+    // A known user's new session, and one that is written down again.
+    for (const [sub, sid] of [["2", "second"], ["3", "first"]] as const) {
+      const token = await provider.token(sub, { sid: "first" });
+      const { user } = await show(core, token);
+      await world.clock.advance(HOUR);
+      store.faults.push(async (commit) => {
+        await suspend(user, true);
+        return await commit();
+      });
+      const later = await provider.token(sub, { sid });
+      await assert.rejects(show(core, later), refusal);
+      assert.equal(store.faults.length, 0);
+      assert.deepEqual(await store.list(keys.sessionsOf(user)), []);
+    }
+  }));
+
+Deno.test("a session of the provider's that begins while its user is suspended ends with the others", () =>
+  withProvider(async (world) => {
+    const { core, provider, store } = world;
+    const suspend = await admin(world);
+    const { user } = await show(core, await provider.token("42"));
+    const late = await provider.token("42", { sid: "late" });
+    store.faults.push(async (commit) => {
+      await show(core, late);
+      return await commit();
+    });
+    await suspend(user, true);
+    assert.deepEqual(await store.list(keys.sessionsOf(user)), []);
+    await world.clock.advance(LIMITS.sessionCacheMs);
+    await assert.rejects(show(core, late), refuses("forbidden"));
   }));
 
 Deno.test("tokens with one sid are one session, listed and ended like any other, for ever", () =>

@@ -1,9 +1,12 @@
 // Several sockets of one user: what each is told of the user, and how the end of a session ends its sockets.
 import assert from "node:assert/strict";
+import { appoint } from "../../kv/accounts/admins.ts";
 import { SessionCache } from "../../kv/accounts/session_cache.ts";
 import { endAllSessions } from "../../kv/accounts/session_operations.ts";
+import { setSuspended } from "../../kv/accounts/suspension.ts";
 import { updateMe } from "../../kv/accounts/users.ts";
 import { authenticate } from "../../kv/accounts/verify.ts";
+import type { Core } from "../../kv/core.ts";
 import { keys } from "../../kv/keys.ts";
 import { Feed } from "../../kv/log/feed.ts";
 import { CALLER } from "../accounts/world.ts";
@@ -21,6 +24,17 @@ async function endsWithSession(client: Client): Promise<void> {
     client.frames.at(-2).data.session,
     client.frames[0].data.session,
   );
+}
+
+/** Another isolate on the same database, that believes sessions by itself. */
+function elsewhere({ core }: Served): Core {
+  return {
+    ...core,
+    feed: new Feed(core.store, core.clock, "elsewhere"),
+    accounts: Object.assign(Object.create(core.accounts), {
+      sessions: new SessionCache(core.store, core.clock),
+    }),
+  };
 }
 
 test("ending a session closes its sockets at once, those of other sessions stay", (served) =>
@@ -65,18 +79,45 @@ test("a session that is ended in another isolate ends its sockets here, and is b
     const client = await server.connect(ada);
     const who = async () => (await server.ask(ada, "GET", "/users/me")).status;
     assert.equal(await who(), 200);
-    const { core } = server;
-    const elsewhere = {
-      ...core,
-      feed: new Feed(core.store, core.clock, "elsewhere"),
-      accounts: Object.assign(Object.create(core.accounts), {
-        sessions: new SessionCache(core.store, core.clock),
-      }),
-    };
-    const principal = await authenticate(core, ada.token, CALLER);
-    await endAllSessions.run(elsewhere, {}, principal);
+    const principal = await authenticate(server.core, ada.token, CALLER);
+    await endAllSessions.run(elsewhere(server), {}, principal);
     await endsWithSession(client);
     assert.equal(await who(), 401);
+    // On a clock that stands still nothing is read again for its age.
+  }, { clock: new FakeClock() }));
+
+test("suspending a user closes all their sockets at once, in another isolate, too; others see no change", (served) =>
+  served(async (server) => {
+    const [ada, bob] = [await server.join("ada"), await server.join("bob")];
+    const room = await server.group(bob, ada);
+    const shown = (await server.ask(bob, "GET", `/users/${ada.id}`)).body;
+    const sockets = [
+      await server.connect(ada),
+      await server.connect(await onAnotherDevice(server, ada)),
+    ];
+    const silent = await server.open({
+      headers: { Authorization: `Bearer ${ada.token}` },
+    });
+    const stays = await server.connect(bob);
+    const who = async () => (await server.ask(ada, "GET", "/users/me")).status;
+    assert.equal(await who(), 200);
+    await appoint(server.core, bob.id);
+    const principal = await authenticate(server.core, bob.token, CALLER);
+    const input = { userId: ada.id, suspended: true };
+    await setSuspended.run(elsewhere(server), input, principal);
+    for (const socket of sockets) await endsWithSession(socket);
+    assert.equal((await silent.closed).code, 4401);
+    assert.equal(await who(), 401);
+    const login = { login: ada.username, password: `password of ada` };
+    const refused = await server.ask(null, "POST", "/auth/login", login);
+    assert.deepEqual([refused.status, refused.body.code], [403, "forbidden"]);
+    // Of the room's story nothing has changed.
+    assert.deepEqual(
+      (await server.ask(bob, "GET", `/users/${ada.id}`)).body,
+      shown,
+    );
+    await say(server, bob, room, "still here");
+    await stays.settle();
     // On a clock that stands still nothing is read again for its age.
   }, { clock: new FakeClock() }));
 

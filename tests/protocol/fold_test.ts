@@ -133,6 +133,13 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     acts: ({ dan }) => [{ by: dan, input: { username: "eve" } }],
   }],
   "user.find": [reads(({ dan }) => [{ by: dan, input: { username: "ada" } }])],
+  "user.setSuspended": [{
+    title: "a member's sockets are told and closed; nobody else sees a change",
+    acts: ({ dan, ada }) => [
+      { by: dan, input: { userId: ada.id, suspended: true } },
+      { by: dan, input: { userId: ada.id, suspended: false } },
+    ],
+  }],
   "session.create": [{
     title: "another device",
     silent: SESSIONS,

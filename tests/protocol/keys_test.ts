@@ -4,7 +4,9 @@ import { deleteMe } from "../../kv/accounts/deletion.ts";
 import { revokeKey } from "../../kv/accounts/key_operations.ts";
 import { makeKey } from "../../kv/accounts/new_key.ts";
 import { appoint } from "../../kv/accounts/admins.ts";
+import type { LiveProfile } from "../../kv/accounts/profiles.ts";
 import { ServiceKeys } from "../../kv/accounts/service_keys.ts";
+import { setSuspended } from "../../kv/accounts/suspension.ts";
 import { authenticate } from "../../kv/accounts/verify.ts";
 import type { Core } from "../../kv/core.ts";
 import { keys } from "../../kv/keys.ts";
@@ -202,15 +204,33 @@ test("what happens to a key or a user in another isolate closes sockets here, an
     await deleteMe.run(elsewhere(server), {}, itself(eve));
     await requireEnded(asEve, second.id);
     assert.equal((await ask(second, eve.id)).status, 404);
+
+    const bob = await server.join("bob");
+    const asBob = await open(server, second, bob.id);
+    const own = await server.connect(asPerson(second));
+    assert.equal((await ask(second, bob.id)).status, 200);
+    const suspend = (suspended: boolean) =>
+      setSuspended.run(
+        elsewhere(server),
+        { userId: bob.id, suspended },
+        itself(ada),
+      );
+    await suspend(true);
+    await requireEnded(asBob, second.id);
+    assert.equal((await ask(second, bob.id)).status, 403);
+    await assert.rejects(open(server, second, bob.id), /403/);
+    await own.settle();
+    await suspend(false);
+    await (await open(server, second, bob.id)).settle();
     // On a clock that stands still nothing is read again for its age.
   }, { clock: new FakeClock() }));
 
-test("a key that was revoked, or a user deleted, between upgrade and hello gets no answer to hello", (served) =>
+test("a key that was revoked, or a user deleted or suspended, between upgrade and hello gets no answer to hello", (served) =>
   served(async (server) => {
     const { store } = server.core;
     const ada = await server.join("ada");
     const key = (id: string) => keys.serviceKey(id);
-    for (const gone of ["key", "user"]) {
+    for (const gone of ["key", "suspended", "user"]) {
       const service = await serviceOf(server);
       // The first use is written down, and only then is the key believed.
       await authenticate(server.core, service.key, CALLER);
@@ -220,18 +240,29 @@ test("a key that was revoked, or a user deleted, between upgrade and hello gets 
           "Kvorum-User": ada.id,
         },
       });
+      const profile = await store.get<LiveProfile>(keys.profile(ada.id));
       // By a process whose commit is not heard of yet.
       await store.commit({
         checks: [],
         mutations: [
           gone === "key"
             ? { key: key(service.id), delete: true }
+            : gone === "suspended"
+            ? {
+              key: keys.profile(ada.id),
+              value: { ...profile.value, suspendedAt: 1 },
+            }
             : { key: keys.profile(ada.id), delete: true },
         ],
       });
       const { error } = await client.ask("hello");
       assert.equal(error.code, "unauthenticated");
       assert.equal((await client.closed).code, 4401);
+      // As before, for the next.
+      await store.commit({
+        checks: [],
+        mutations: [{ key: keys.profile(ada.id), value: profile.value }],
+      });
     }
   }, { clock: new FakeClock() }));
 

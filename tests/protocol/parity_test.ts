@@ -143,6 +143,26 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     by("ada", "invalid", () => ({}), appointAda),
     by("bob", "forbidden", () => ({ username: "ada" })),
   ],
+  "user.setSuspended": [
+    by("ada", "ok", ({ bob }) => ({
+      userId: bob.id,
+      suspended: true,
+    }), appointAda),
+    by("ada", "ok", ({ bob }) => ({
+      userId: bob.id,
+      suspended: false,
+    }), appointAda),
+    by("ada", "forbidden", ({ ada }) => ({
+      userId: ada.id,
+      suspended: true,
+    }), appointAda),
+    by("ada", "not_found", () => ({
+      userId: "nobody",
+      suspended: true,
+    }), appointAda),
+    by("ada", "invalid", ({ bob }) => ({ userId: bob.id }), appointAda),
+    by("bob", "forbidden", ({ eve }) => ({ userId: eve.id, suspended: true })),
+  ],
   "session.create": [
     by("ada", "ok", ({ bob }) => ({ userId: bob.id }), appointAda),
     by("ada", "forbidden", ({ ada }) => ({ userId: ada.id }), appointAda),

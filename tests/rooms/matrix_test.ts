@@ -121,6 +121,7 @@ const ADMINISTRATION = `
                   somebody admin key   acting nobody
 user.create       no       yes   yes   no     401
 user.find         no       yes   yes   no     401
+user.setSuspended no       yes   yes   no     401
 session.create    no       yes   yes   no     401
 key.create        no       yes   no    no     401
 key.list          no       yes   no    no     401
@@ -475,6 +476,7 @@ Deno.test("who may look after the service", () =>
     const spare = await makeKey(core, { name: "shop", scopes }, null);
     const inputs: Record<string, Record<string, unknown>> = {
       "user.find": { username: "other" },
+      "user.setSuspended": { userId: id("other"), suspended: false },
       "session.create": { userId: id("other") },
       "key.create": { name: "shop", scopes: ["act"] },
       "key.delete": { key: spare.made.id },

@@ -36,6 +36,7 @@ const TAKES: Readonly<Record<string, Scope | "-">> = {
   "user.search": "users",
   "user.create": "users",
   "user.find": "users",
+  "user.setSuspended": "users",
   "session.create": "sessions",
   "key.create": "-",
   "key.list": "-",

@@ -99,6 +99,9 @@ Deno.test("every route answers with its status", () =>
     await ask("POST", "/admin/users", 409, cyd);
     await ask("GET", "/admin/users?username=CYD", 200);
     await ask("POST", `/admin/users/${third}/sessions`, 201);
+    for (const suspended of [true, false]) {
+      await ask("PATCH", `/admin/users/${third}`, 200, { suspended });
+    }
     const service = { name: "shop", scopes: ["users"] };
     const { id: key } = await ask("POST", "/admin/keys", 201, service);
     await ask("GET", "/admin/keys?limit=1", 200);
