@@ -1,5 +1,5 @@
 // The socket port over node:http and npm ws: ws shakes hands, parses and closes; what is written goes past it.
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
@@ -17,6 +17,8 @@ import { cut } from "./reason.ts";
 
 /** How long a peer has to answer a close frame before it is cut off. */
 const CLOSE_MS = 3_000;
+
+const NOTHING = Buffer.alloc(0);
 
 const OPTIONS = {
   noServer: true,
@@ -113,21 +115,24 @@ class WsPort implements SocketPort {
   write(packets: readonly Packet[]): void {
     // ws refuses to send after a close frame; what goes past it must do the same.
     if (this.#ended || this.#ws.readyState !== WebSocket.OPEN) return;
-    // Corked, several buffers leave in one system call without being copied together.
-    this.#socket.cork();
+    // Corked, several buffers leave in one system call without being copied together; one alone is dearer so.
+    const corked = packets.length > 1;
+    if (corked) this.#socket.cork();
     for (const packet of packets) {
       if (packet.texts.length === 0) continue;
       packet.wire ??= frameTexts(packet.texts);
-      this.#socket.write(packet.wire, this.#taken);
+      this.#socket.write(packet.wire);
     }
-    this.#socket.uncork();
+    if (corked) this.#socket.uncork();
   }
 
   whenDrained(bytes: number): Promise<void> {
     if (this.buffered <= bytes || this.#socket.destroyed) {
       return Promise.resolve();
     }
-    return new Promise((resolve) => this.#waiters.push({ bytes, resolve }));
+    return new Promise((resolve) => {
+      if (this.#waiters.push({ bytes, resolve }) === 1) this.#mark();
+    });
   }
 
   ping(): void {
@@ -204,15 +209,21 @@ class WsPort implements SocketPort {
     }
   }
 
-  /** The same function for all writes, so that a write costs no closure. */
+  /** Has `taken` called when all that was written is. A callback of each write would cost every socket what few need. */
+  #mark(): void {
+    const { writableEnded, destroyed } = this.#socket;
+    if (!writableEnded && !destroyed) this.#socket.write(NOTHING, this.#taken);
+  }
+
   readonly #taken = (): void => {
-    if (this.#waiters.length === 0) return;
     const buffered = this.buffered;
     const waiting = this.#waiters;
-    this.#waiters = waiting.filter((waiter) => waiter.bytes < buffered);
-    for (const waiter of waiting) {
-      if (waiter.bytes >= buffered) waiter.resolve();
+    this.#waiters = waiting.filter(({ bytes }) => bytes < buffered);
+    for (const { bytes, resolve } of waiting) {
+      if (bytes >= buffered) resolve();
     }
+    // What was written meanwhile waits, too.
+    if (this.#waiters.length > 0) this.#mark();
   };
 }
 

@@ -344,6 +344,17 @@ test("what a slow reader leaves is buffered, and whenDrained() tells when it is 
   await pair.port.whenDrained(0);
 });
 
+test("whenDrained() waits for what is written meanwhile, too", async ({ open }) => {
+  const pair = await open();
+  const text = "x".repeat(16 << 20);
+  pair.port.write([packet(text)]);
+  const drained = pair.port.whenDrained(0);
+  pair.port.write([packet(text)]);
+  for (let count = 0; count < 2; count++) await pair.client.readText();
+  await drained;
+  assert.equal(pair.port.buffered, 0);
+});
+
 test("whenDrained() resolves when the socket goes", async ({ open }) => {
   const pair = await open();
   pair.port.write([packet("x".repeat(16 << 20))]);
