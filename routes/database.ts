@@ -31,6 +31,11 @@ export async function openDatabase(
   return await openStore(path, clock);
 }
 
+/** Whether `KV` names a database inside the process, which only its isolates write to. */
+export function isEmbedded(path: string): boolean {
+  return !isOnDeploy() && !isUrl(path);
+}
+
 /** Opens the database that Deno Deploy attaches. Without one, Deno would open one in memory and say nothing. */
 async function openAttached(clock: Clock): Promise<Store> {
   const [own, path, prefix = ""] = [

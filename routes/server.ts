@@ -6,6 +6,7 @@ import type { Core } from "../kv/core.ts";
 import { randomId } from "../kv/ids.ts";
 import { failure, type Journal } from "../kv/journal.ts";
 import { keys } from "../kv/keys.ts";
+import { ChannelDoorbell } from "../kv/log/doorbell.ts";
 import { Feed } from "../kv/log/feed.ts";
 import { RoomLogs } from "../kv/log/writer.ts";
 import { RateLimits } from "../kv/rates.ts";
@@ -15,7 +16,7 @@ import type { Store } from "../kv/store.ts";
 import { workOffJobs } from "../realtime/jobs.ts";
 import { Realtime } from "../realtime/realtime.ts";
 import { createApp } from "./app.ts";
-import { openDatabase } from "./database.ts";
+import { isEmbedded, openDatabase } from "./database.ts";
 import { listen, type Transport } from "./listen.ts";
 import { believing } from "./proxies.ts";
 import { type Answering, type Sharing, urlOf } from "./serve.ts";
@@ -57,7 +58,12 @@ export async function start(
   const report = (thrown: unknown) =>
     journal.error("server.fault", failure(thrown));
   try {
-    const feed = new Feed(store, clock, randomId());
+    const feed = new Feed(
+      store,
+      clock,
+      randomId(),
+      isEmbedded(settings.kv) ? new ChannelDoorbell(settings.kv) : undefined,
+    );
     // Raised when a backup is restored, so that clients see a new `epoch`.
     const generation = await store.get<number>(keys.generation());
     const core: Core = {

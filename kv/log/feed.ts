@@ -1,7 +1,8 @@
-// How isolates hear of each other's commits: a doorbell that is watched, and a short-lived feed that says what rang.
+// How isolates hear of each other's commits: a doorbell, and a short-lived feed that says what rang.
 import { type Clock } from "../clock.ts";
 import { keys } from "../keys.ts";
 import type { Commit, KeyPart, Outcome, Store } from "../store.ts";
+import { type Doorbell, RowDoorbell } from "./doorbell.ts";
 import type { LogRow } from "./event.ts";
 
 /** What a commit touched. A room's ring names its new head; a user's is a hint what to read again. */
@@ -35,8 +36,8 @@ interface FeedRow {
 
 /** How long a feed row is kept; an isolate that slept longer reads all heads it follows again. */
 const FEED_ROW_MS = 60_000;
-/** Polling as a backstop, for a ring that got lost. */
-const POLL_MS = 5_000;
+/** Polling as a backstop: for a ring that got lost, and for other processes on an embedded database. */
+const POLL_MS = 1_000;
 
 export class Feed {
   #listener: RingListener = () => {};
@@ -46,6 +47,7 @@ export class Feed {
     private readonly store: Store,
     private readonly clock: Clock,
     readonly isolate: string,
+    private readonly doorbell: Doorbell = new RowDoorbell(store),
   ) {}
 
   /** The one who is told of every commit; without one nobody is. */
@@ -73,9 +75,11 @@ export class Feed {
     };
   }
 
-  /** Tells this isolate at once, after a commit that was made here. */
+  /** Tells this isolate at once, and rings at the others, after a commit that was made here. */
   announce(rings: readonly Ring[]): void {
-    if (rings.length > 0) void this.#listener(rings);
+    if (rings.length === 0) return;
+    this.doorbell.ring();
+    void this.#listener(rings);
   }
 
   /** A commit of rows that are in no room's log: stored, then announced. */
@@ -137,7 +141,7 @@ export class Feed {
       }
     };
     await Promise.all([
-      this.store.watch(keys.bell(), () => void look(), signal),
+      this.doorbell.listen(() => void look(), signal),
       poll(),
     ]);
   }

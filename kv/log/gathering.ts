@@ -19,7 +19,8 @@ export class Gathering {
 
   /** Waits until about as many wait as lately, or a moment is over. */
   async gather(waiting: () => number): Promise<void> {
-    const enough = ENOUGH * this.#lately;
+    // Two who came together by chance are waited for by neither.
+    const enough = Math.floor(ENOUGH * this.#lately);
     const until = this.clock.elapsed() + MOMENT_MS;
     while (waiting() < enough && this.clock.elapsed() < until) {
       await this.clock.turn();
