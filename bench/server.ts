@@ -38,6 +38,9 @@ export interface ServerProcess {
 const ROOT = new URL("../", import.meta.url);
 /** Linux counts a process's time in these. */
 const TICKS_PER_SECOND = 100;
+/** User and system time of a process, then those of its ended children: after its number, its name, and eleven other fields. */
+const TIMES = /^\d+ \(.*\) (?:\S+ ){11}(\d+ \d+ \d+ \d+) /gm;
+const RESIDENT = /^VmRSS:\s*(\d+) kB$/gm;
 
 export async function startServer(
   options: ServerOptions,
@@ -116,19 +119,27 @@ function commandOf({ transport, apart }: ServerOptions): string[] {
   ];
 }
 
-async function readUsage(pid: number): Promise<Usage> {
+/** Of processes that are one server together, and of those that they started and that have ended. */
+export async function readUsage(...pids: readonly number[]): Promise<Usage> {
   // Deno itself reads /proc only with every permission there is.
   const cat = new Deno.Command("cat", {
-    args: [`/proc/${pid}/stat`, `/proc/${pid}/status`],
+    args: pids.flatMap((pid) => [`/proc/${pid}/stat`, `/proc/${pid}/status`]),
+    stderr: "null",
   });
   const told = new TextDecoder().decode((await cat.output()).stdout);
   const { user, system } = process.cpuUsage();
-  // The fields after the name, which may hold spaces: user and system time are the 12th and 13th.
-  const fields = told.slice(told.indexOf(") ") + 2).split(" ");
+  const ticks = [...told.matchAll(TIMES)].flatMap(([, times]) =>
+    times!.split(" ").map(Number)
+  );
+  const kilobytes = [...told.matchAll(RESIDENT)].map(([, kB]) => Number(kB));
   return {
     at: performance.now(),
-    serverSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    serverSeconds: sum(ticks) / TICKS_PER_SECOND,
     ownSeconds: (user + system) / 1e6,
-    bytes: Number(told.match(/^VmRSS:\s*(\d+) kB$/m)?.[1]) * 1024,
+    bytes: sum(kilobytes) * 1024,
   };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

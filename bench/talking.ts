@@ -1,6 +1,8 @@
 // How works are run in which people talk: seats for all, a way to talk, and in the end everything has come.
+import type { Figures } from "./figures.ts";
 import { Crowd, type CrowdOptions, type Seat } from "./generator/crowd.ts";
 import type { Seeded } from "./layout.ts";
+import type { ServerProcess } from "./server.ts";
 import type { Work } from "./work.ts";
 
 /** Every member of every room sits there, once. */
@@ -18,13 +20,23 @@ export function talking(
   return async ({ serve, seeded, seconds }) => {
     const server = await serve();
     const crowd = await Crowd.open(server, seatsIn(seeded), options);
-    try {
-      begin(crowd);
-      const figures = await crowd.measure(server, seconds);
-      await crowd.settle();
-      return figures;
-    } finally {
-      crowd.close();
-    }
+    return await measureTalk(crowd, server, seconds, begin);
   };
+}
+
+/** Measures a crowd's talk until everything has come, and sends the crowd home. */
+export async function measureTalk(
+  crowd: Crowd,
+  server: ServerProcess,
+  seconds: number,
+  begin: (crowd: Crowd) => void,
+): Promise<Figures> {
+  try {
+    begin(crowd);
+    const figures = await crowd.measure(server, seconds);
+    await crowd.settle();
+    return figures;
+  } finally {
+    crowd.close();
+  }
 }

@@ -1,7 +1,7 @@
 // One signed-in client: says hello, asks, sends messages that carry their time, and counts what comes.
 import { Buffer } from "node:buffer";
 import { textFrame } from "./frames.ts";
-import { Envelope } from "./envelope.ts";
+import { Envelope, NUMBER, TEXT } from "./envelope.ts";
 import { type Listener, Reader } from "./reader.ts";
 import { Socket, type SocketListener } from "./socket.ts";
 
@@ -20,13 +20,13 @@ export interface Welcome {
   readonly resumed: readonly string[];
 }
 
-export interface Watcher {
+export interface Watcher<Watched = Client> {
   /** A message was acknowledged so many milliseconds after it was due. */
-  acknowledged?(client: Client, ms: number): void;
+  acknowledged?(client: Watched, ms: number): void;
   /** A message came, so many milliseconds after it was due; told by thorough clients only. */
   delivered?(ms: number): void;
   /** An event came that is not durable. */
-  told?(client: Client, type: string): void;
+  told?(client: Watched, type: string): void;
   failed(fault: unknown): void;
 }
 
@@ -39,6 +39,8 @@ export interface ClientOptions {
 
 /** As many may be in flight on one socket. */
 const IN_FLIGHT = 64;
+/** As long as the ULIDs that clients make, of which the number is a part. */
+const CLIENT_ID = `01J00000000000000B${NUMBER}`;
 /** Under which everything is asked but messages, whose numbers begin with 1. */
 const ASKED = 0;
 
@@ -123,7 +125,7 @@ export class Client implements SocketListener, Listener {
     if (this.#sent - this.#acknowledged >= IN_FLIGHT) {
       throw new Error("A client had too many messages in flight.");
     }
-    this.#envelope ??= new Envelope(room);
+    this.#envelope ??= new Envelope(messageTo(room));
     const id = ++this.#sent;
     this.#dueAt[id % IN_FLIGHT] = dueAt;
     this.reader.awaited++;
@@ -177,4 +179,10 @@ export class Client implements SocketListener, Listener {
   told(type: string): void {
     this.watcher.told?.(this, type);
   }
+}
+
+/** The command that sends a message, for an envelope. */
+export function messageTo(room: string): string {
+  const data = { room, clientId: CLIENT_ID, text: TEXT };
+  return JSON.stringify({ type: "message.send", id: NUMBER, data });
 }

@@ -2,7 +2,7 @@
 import { type ServerProcess, usageBetween } from "../server.ts";
 import type { Figures } from "../figures.ts";
 import { eachOf } from "./at_once.ts";
-import { Client } from "./client.ts";
+import { Client, type Watcher } from "./client.ts";
 import { pace } from "./pace.ts";
 import { Samples } from "./samples.ts";
 
@@ -18,6 +18,28 @@ export interface CrowdOptions {
   readonly subscribed: boolean;
 }
 
+/** Somebody in the crowd: a client of ours, or of a server that ours is held against. */
+export interface Member {
+  /** Counts what comes; its head is the event up to which all of the room's have come. */
+  readonly reader: {
+    readonly events: number;
+    headOf(room: string): number | undefined;
+  };
+  readonly inFlight: number;
+  /** Of its message that was acknowledged last, 0 where there is none. */
+  readonly acknowledgedSeq: number;
+  send(room: string, dueAt?: number): void;
+  close(): void;
+}
+
+/** Brings somebody to a seat. */
+export type Enter = (
+  url: string,
+  seat: Seat,
+  watcher: Required<Omit<Watcher<Member>, "told">>,
+  options: CrowdOptions & { readonly thorough: boolean },
+) => Promise<Member>;
+
 /** Handshakes at once: more would wait in the kernel for a place in the server's queue. */
 const OPENING = 100;
 /** So many clients at most look at every event and measure its time. */
@@ -27,7 +49,7 @@ const WARM_UP_SECONDS = 2;
 const PATIENCE_MS = 20_000;
 
 export class Crowd {
-  readonly #clients: Client[] = [];
+  readonly #members: Member[] = [];
   readonly #seats: readonly Seat[];
   readonly #failed = Promise.withResolvers<never>();
   #acks = new Samples();
@@ -44,34 +66,31 @@ export class Crowd {
     this.#failed.promise.catch(() => {});
   }
 
-  /** Opens a client for each seat, dealt out among the server's addresses. */
+  /** Brings somebody to each seat, dealt out among the server's addresses. */
   static async open(
-    server: ServerProcess,
+    { sockets }: Pick<ServerProcess, "sockets">,
     seats: readonly Seat[],
     options: CrowdOptions,
+    enter: Enter = enterOurs,
   ): Promise<Crowd> {
     const crowd = new Crowd(seats, options);
     const every = Math.ceil(seats.length / THOROUGH);
-    await eachOf(seats, OPENING, async ({ token, room }, i) => {
-      const url = server.sockets[i % server.sockets.length]!;
-      const { batch, subscribed } = options;
-      const thorough = subscribed && i % every === 0;
-      const client = await Client.open(url, token, crowd.#watcher(i), {
-        batch,
+    await eachOf(seats, OPENING, async (seat, i) => {
+      const url = sockets[i % sockets.length]!;
+      const thorough = options.subscribed && i % every === 0;
+      crowd.#members[i] = await enter(url, seat, crowd.#watcher(seat), {
+        ...options,
         thorough,
       });
-      if (!subscribed) await client.ask("room.unsubscribe", { room });
-      crowd.#clients[i] = client;
     });
     return crowd;
   }
 
-  #watcher(seat: number) {
-    const { room } = this.#seats[seat]!;
+  #watcher({ room }: Seat) {
     return {
-      acknowledged: (client: Client, ms: number) => {
+      acknowledged: (member: Member, ms: number) => {
         this.#acks.add(ms);
-        if (this.#closedLoop) client.send(room);
+        if (this.#closedLoop) member.send(room);
       },
       delivered: (ms: number) => this.#deliveries.add(ms),
       failed: (fault: unknown) => this.#failed.reject(fault),
@@ -79,10 +98,10 @@ export class Crowd {
   }
 
   /** The first so many send, each its next message when the last is acknowledged. */
-  talk(senders = this.#clients.length): void {
+  talk(senders = this.#members.length): void {
     this.#closedLoop = true;
     for (let i = 0; i < senders; i++) {
-      this.#clients[i]!.send(this.#seats[i]!.room);
+      this.#members[i]!.send(this.#seats[i]!.room);
     }
   }
 
@@ -91,14 +110,17 @@ export class Crowd {
     this.#pacing = new AbortController();
     let next = 0;
     const send = (dueAt: number) => {
-      const i = next++ % this.#clients.length;
-      this.#clients[i]!.send(this.#seats[i]!.room, dueAt);
+      const i = next++ % this.#members.length;
+      this.#members[i]!.send(this.#seats[i]!.room, dueAt);
     };
     pace(perSecond, send, this.#pacing.signal).catch(this.#failed.reject);
   }
 
   /** Warms up, then measures. */
-  async measure(server: ServerProcess, seconds: number): Promise<Figures> {
+  async measure(
+    server: Pick<ServerProcess, "usage">,
+    seconds: number,
+  ): Promise<Figures> {
     await this.#pass(Math.min(WARM_UP_SECONDS, seconds));
     const before = await server.usage();
     this.#acks = new Samples();
@@ -129,10 +151,10 @@ export class Crowd {
   }
 
   /** Ends the talk; all that was sent must be acknowledged and, where subscribed, delivered to everybody. */
-  async settle(): Promise<void> {
+  async settle(patienceMs = PATIENCE_MS): Promise<void> {
     this.#closedLoop = false;
     this.#pacing?.abort();
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + patienceMs;
     while (!this.#isSettled()) {
       if (performance.now() > until) {
         throw new Error("Something that was sent never came back.");
@@ -142,25 +164,25 @@ export class Crowd {
   }
 
   close(): void {
-    for (const client of this.#clients) client.close();
+    for (const member of this.#members) member.close();
   }
 
   #isSettled(): boolean {
-    if (this.#clients.some((client) => client.inFlight > 0)) return false;
+    if (this.#members.some(({ inFlight }) => inFlight > 0)) return false;
     if (!this.options.subscribed) return true;
     const heads = new Map<string, number>();
-    this.#clients.forEach(({ acknowledgedSeq }, i) => {
+    this.#members.forEach(({ acknowledgedSeq }, i) => {
       const { room } = this.#seats[i]!;
       heads.set(room, Math.max(heads.get(room) ?? 0, acknowledgedSeq));
     });
-    return this.#clients.every(({ reader }, i) => {
+    return this.#members.every(({ reader }, i) => {
       const { room } = this.#seats[i]!;
       return reader.headOf(room) === heads.get(room);
     });
   }
 
   #events(): number {
-    return this.#clients.reduce((sum, { reader }) => sum + reader.events, 0);
+    return this.#members.reduce((sum, { reader }) => sum + reader.events, 0);
   }
 
   /** Waits, and throws what fails meanwhile. */
@@ -169,4 +191,13 @@ export class Crowd {
     setTimeout(resolve, seconds * 1000);
     return Promise.race([promise, this.#failed.promise]);
   }
+}
+
+async function enterOurs(
+  ...[url, { token, room }, watcher, { batch, subscribed, thorough }]:
+    Parameters<Enter>
+): Promise<Client> {
+  const client = await Client.open(url, token, watcher, { batch, thorough });
+  if (!subscribed) await client.ask("room.unsubscribe", { room });
+  return client;
 }

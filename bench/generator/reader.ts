@@ -1,5 +1,6 @@
 // What a socket was told, counted by looking at bytes: JSON is not parsed, and most events are not even looked at.
 import type { Buffer } from "node:buffer";
+import { readDigits } from "./digits.ts";
 
 /** Where the server's frames begin; a text can't hold it, since JSON escapes its quotes. */
 const START = '{"type":"';
@@ -123,7 +124,7 @@ export class Reader {
     this.#advance(place, place.seq);
     const stampAt = text.indexOf(STAMP, at);
     if (stampAt < 0 || stampAt > end) return;
-    this.listener.delivered(digits(text, stampAt + STAMP.length));
+    this.listener.delivered(readDigits(text, stampAt + STAMP.length));
   }
 
   #readReply(text: string): void {
@@ -131,7 +132,7 @@ export class Reader {
     const ok = text.startsWith('"ok":true', text.indexOf('"', idAt) + 2);
     this.awaited--;
     this.#due--;
-    this.listener.replied(digits(text, idAt), ok, text);
+    this.listener.replied(readDigits(text, idAt), ok, text);
   }
 
   /** Of the durable event at a place in a text, or null where it is something else. */
@@ -146,7 +147,7 @@ export class Reader {
     if (!text.startsWith(SEQ, roomEnd)) return null;
     return {
       room: same ? this.#room : text.slice(roomAt, roomEnd),
-      seq: digits(text, roomEnd + SEQ.length),
+      seq: readDigits(text, roomEnd + SEQ.length),
     };
   }
 
@@ -165,14 +166,5 @@ export class Reader {
     if (this.#room !== "") this.#heads.set(this.#room, this.#head);
     this.#room = room;
     this.#head = this.#heads.get(room) ?? 0;
-  }
-}
-
-function digits(text: string, at: number): number {
-  let number = 0;
-  for (;;) {
-    const digit = text.charCodeAt(at++) - 48;
-    if (!(digit >= 0 && digit <= 9)) return number;
-    number = number * 10 + digit;
   }
 }

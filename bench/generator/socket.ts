@@ -31,7 +31,7 @@ export class Socket {
       this.#frame(first, bytes, start, end)
     );
     let shaken = false;
-    const { hostname, port, host, pathname } = new URL(url);
+    const { hostname, port, host, pathname, search } = new URL(url);
     const fail = (fault: unknown) => {
       if (this.#closed) return;
       this.close();
@@ -66,7 +66,7 @@ export class Socket {
       () => fail(new Error("The server closed a socket.")),
     );
     this.#connection.write(
-      `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\n` +
+      `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\n` +
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
         `Sec-WebSocket-Key: ${KEY}\r\n\r\n`,
     );

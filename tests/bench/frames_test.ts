@@ -1,6 +1,7 @@
 // The generator's frames: cut out of a stream wherever it was split, and made so that a server reads them.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { messageTo } from "../../bench/generator/client.ts";
 import { Envelope } from "../../bench/generator/envelope.ts";
 import { FrameCutter, textFrame } from "../../bench/generator/frames.ts";
 import { frameTexts } from "../../realtime/sockets/frames.ts";
@@ -48,7 +49,7 @@ Deno.test("textFrame makes masked frames of every length that a header is writte
 });
 
 Deno.test("Envelope writes number and time into a message with 200 bytes of text", () => {
-  const envelope = new Envelope("room1");
+  const envelope = new Envelope(messageTo("room1"));
   envelope.write(7, 1);
   const { type, id, data } = JSON.parse(unmask(envelope.write(12, 3456.789)));
   assert.deepEqual([type, id, data.room], [
