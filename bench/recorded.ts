@@ -1,8 +1,8 @@
 // Figures of a quiet machine, kept in recorded.json, so that today's can be held against them.
 import type { Spreads } from "./report.ts";
 
-/** `quick` runs are short, so they are held against quick ones only. */
-export type Form = "full" | "quick";
+/** `quick` runs are short, so they are held against quick ones only; those of `peers` took turns with another server's. */
+export type Form = "full" | "quick" | "peers";
 
 /** What one work once did. */
 export interface Recorded {
