@@ -1,6 +1,7 @@
 // The part of Deno KV that Kvorum uses: open, read, list, checked commits, watch. The only file that names Deno.Kv.
 import { type Clock, systemClock } from "./clock.ts";
 import { Refused } from "./errors.ts";
+import { GatheredReads, KEYS_PER_READ } from "./gathered_reads.ts";
 import { isUrl } from "./setting_forms.ts";
 
 export type KeyPart = string | number;
@@ -75,7 +76,6 @@ export interface Store {
   close(): void;
 }
 
-const KEYS_PER_READ = 10;
 const LIST_BATCH = 1000;
 const COMMIT_DEADLINE_MS = 10_000;
 const LOCKED_TRIES = 50;
@@ -97,21 +97,26 @@ export async function openStore(
   const watched = isRemote ? await Deno.openKv(path) : kv;
   const watchers = new Set<ReadableStreamDefaultReader<unknown>>();
 
+  const readMany = async <T>(keys: readonly Key[]): Promise<Row<T>[]> => {
+    const asked = keys.map(toKvKey);
+    const entries = await whenUnlocked(
+      clock,
+      () => kv.getMany<unknown[]>(asked),
+    );
+    return entries.map((entry) => toRow<T>(entry));
+  };
+  const single = new GatheredReads<Key, Row>(readMany);
+
   return {
-    async get<T>(key: Key) {
-      return toRow<T>(await whenUnlocked(clock, () => kv.get(toKvKey(key))));
-    },
+    get: <T>(key: Key) => single.read(key) as Promise<Row<T>>,
 
     async getMany<T>(keys: readonly Key[]) {
-      const reads: Promise<Deno.KvEntryMaybe<unknown>[]>[] = [];
+      if (keys.length <= KEYS_PER_READ) return await readMany<T>(keys);
+      const reads: Promise<Row<T>[]>[] = [];
       for (let i = 0; i < keys.length; i += KEYS_PER_READ) {
-        const part = keys.slice(i, i + KEYS_PER_READ).map(toKvKey);
-        reads.push(whenUnlocked(clock, () => kv.getMany<unknown[]>(part)));
+        reads.push(readMany(keys.slice(i, i + KEYS_PER_READ)));
       }
-      const entries = reads.length === 1
-        ? await reads[0]!
-        : (await Promise.all(reads)).flat();
-      return entries.map((entry) => toRow<T>(entry));
+      return (await Promise.all(reads)).flat();
     },
 
     list<T>(prefix: Key, options: ListOptions = {}) {
