@@ -31,9 +31,9 @@ export async function openDatabase(
   return await openStore(path, clock);
 }
 
-/** Whether `KV` names a database inside the process, which only its isolates write to. */
-export function isEmbedded(path: string): boolean {
-  return !isOnDeploy() && !isUrl(path);
+/** Whether `KV` names a file, which only the isolates of this process write to as long as it serves. */
+export function isFile(path: string): boolean {
+  return !isOnDeploy() && !isUrl(path) && path !== ":memory:";
 }
 
 /** Opens the database that Deno Deploy attaches. Without one, Deno would open one in memory and say nothing. */

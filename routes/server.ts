@@ -16,7 +16,7 @@ import type { Store } from "../kv/store.ts";
 import { workOffJobs } from "../realtime/jobs.ts";
 import { Realtime } from "../realtime/realtime.ts";
 import { createApp } from "./app.ts";
-import { isEmbedded, openDatabase } from "./database.ts";
+import { isFile, openDatabase } from "./database.ts";
 import { listen, type Transport } from "./listen.ts";
 import { believing } from "./proxies.ts";
 import { type Answering, type Sharing, urlOf } from "./serve.ts";
@@ -62,7 +62,7 @@ export async function start(
       store,
       clock,
       randomId(),
-      isEmbedded(settings.kv) ? new ChannelDoorbell(settings.kv) : undefined,
+      isFile(settings.kv) ? new ChannelDoorbell(settings.kv) : undefined,
     );
     // Raised when a backup is restored, so that clients see a new `epoch`.
     const generation = await store.get<number>(keys.generation());
