@@ -3,6 +3,7 @@ import type { Buffer } from "node:buffer";
 // @ts-types="@types/ws"
 import { WebSocket } from "ws";
 import { conformsToFrame } from "../documents/conforms.ts";
+import { inTime } from "../in_time.ts";
 
 /** A frame as parsed; tests look into it freely. */
 // deno-lint-ignore no-explicit-any
@@ -50,7 +51,9 @@ export class Client {
   readonly frames: Frame[] = [];
   /** Resolves when the handshake is done, rejects with the HTTP status where it is refused. */
   readonly opened: Promise<void>;
-  readonly closed: Promise<{ code: number; reason: string }>;
+  /** How long anything is waited for, where it is not the usual guard. */
+  patienceMs: number | undefined;
+  readonly #closed: Promise<{ code: number; reason: string }>;
   #waiting: { matches(frame: Frame): boolean; resolve(frame: Frame): void }[] =
     [];
   readonly #commands = new Map<string, string>();
@@ -75,7 +78,7 @@ export class Client {
       this.socket.on("error", reject);
     });
     this.opened.catch(() => {});
-    this.closed = new Promise((resolve) =>
+    this.#closed = new Promise((resolve) =>
       this.socket.on(
         "close",
         (code: number, reason: Buffer) =>
@@ -83,6 +86,15 @@ export class Client {
       )
     );
     this.socket.on("message", (data: Buffer) => this.#take(data.toString()));
+  }
+
+  /** How the connection ended, or will end. */
+  get closed(): Promise<{ code: number; reason: string }> {
+    return inTime(
+      this.#closed,
+      () => `the end of a socket; the last frames were: ${this.#lastFrames()}`,
+      this.patienceMs,
+    );
   }
 
   /** Sends a command and answers its reply's data. Throws {@link ReplyError}. */
@@ -113,12 +125,23 @@ export class Client {
     if (this.#misfit) return Promise.reject(this.#misfit);
     const found = this.frames.slice(from).find(matches);
     if (found !== undefined) return Promise.resolve(found);
-    return new Promise((resolve, reject) => {
+    const come = new Promise((resolve, reject) => {
       this.#waiting.push({ matches, resolve });
-      void this.closed.then((how) =>
+      void this.#closed.then((how) =>
         reject(this.#misfit ?? new ClosedError(how))
       );
     });
+    return inTime(
+      come,
+      () => `a frame; the last ones were: ${this.#lastFrames()}`,
+      this.patienceMs,
+    );
+  }
+
+  /** As many as tell where a test is stuck. */
+  #lastFrames(): string {
+    const types = this.frames.slice(-8).map(({ type }) => type);
+    return types.join(", ") || "none";
   }
 
   /** Durable events of a room, in the order received. */

@@ -19,7 +19,9 @@ export async function untilSockets(
   server: Served,
   count: number,
 ): Promise<void> {
-  while (server.realtime.sockets > count) {
+  // A guard as in `inTime`: what has not happened by then fails below.
+  const late = Date.now() + 60_000;
+  while (server.realtime.sockets > count && Date.now() < late) {
     await server.ask(null, "GET", "/users/me");
   }
   assert.equal(server.realtime.sockets, count);

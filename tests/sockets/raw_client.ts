@@ -1,6 +1,7 @@
 // A WebSocket client that speaks RFC 6455 by hand, so that it can also break it.
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
+import { inTime } from "../in_time.ts";
 
 export const OPCODE = {
   continuation: 0,
@@ -193,9 +194,10 @@ export class RawClient {
 
   #more(): Promise<void> {
     if (this.#ended) return Promise.resolve();
-    return new Promise((resolve) => {
+    const more = new Promise<void>((resolve) => {
       this.#wake = resolve;
       this.socket.resume();
     });
+    return inTime(more, () => "bytes from the server");
   }
 }

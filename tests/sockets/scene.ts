@@ -1,4 +1,5 @@
 // One connection seen from both ends, on every transport: what the conformance suites are played in.
+import { inTime } from "../in_time.ts";
 import { CANNOT, type Cannot } from "./cannot.ts";
 import { type Adapter, ADAPTERS } from "./adapters.ts";
 import type { Packet, SocketPort } from "../../realtime/sockets/port.ts";
@@ -30,7 +31,11 @@ export class Pair {
   /** Waits until that many events have come, and gives them. */
   async until(count: number): Promise<readonly Event[]> {
     while (this.events.length < count) {
-      await new Promise<void>((resolve) => this.#wake = resolve);
+      const next = new Promise<void>((resolve) => this.#wake = resolve);
+      await inTime(
+        next,
+        () => `event ${count} of ${JSON.stringify(this.events)}`,
+      );
     }
     return this.events;
   }
