@@ -14,10 +14,12 @@ export class Waiting implements UserFollower {
   }
 
   rung(ring: Extract<Ring, { user: string }>): void {
-    const { session } = this.who;
+    const { session, key } = this.who;
     if (ring.what === "session" && ring.session === session) {
       void endWithSession(this.host, session);
     }
+    // A service key outlives the user for whom it acts, a session does not.
+    if (ring.what === "profile" && key) this.missed();
   }
 
   peerChanged(): void {}

@@ -141,10 +141,14 @@ test("deleting a user closes all its sockets at once", (served) =>
       await server.connect(ada),
       await server.connect(await onAnotherDevice(server, ada)),
     ];
+    const silent = await server.open({
+      headers: { Authorization: `Bearer ${ada.token}` },
+    });
     const b = await server.connect(bob);
     assert.equal((await server.ask(ada, "DELETE", "/users/me")).status, 204);
     assert.equal(server.realtime.hub.of(ada.id).size, 0);
     for (const socket of sockets) await endsWithSession(socket);
+    await saidBye(silent, 4401, false);
     const { error } = await b.ask("member.add", { room, userId: ada.id });
     assert.ok(error);
     assert.equal(server.realtime.sockets, 1);

@@ -16,6 +16,7 @@ import type { Principal } from "../../kv/principal.ts";
 import { CALLER } from "../accounts/world.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Client, ReplyError } from "./client.ts";
+import { saidBye } from "./endings.ts";
 import { type Person, type Served, test } from "./world.ts";
 
 interface Service {
@@ -266,18 +267,39 @@ test("a key that was revoked, or a user deleted or suspended, between upgrade an
     }
   }, { clock: new FakeClock() }));
 
-test("a socket that acts for a user ends when the user is deleted", (served) =>
+test("a socket that acts for a user ends when the user is deleted or suspended, before hello, too", (served) =>
   served(async (server) => {
-    const ada = await server.join("ada");
+    const bob = await server.join("bob");
+    await appoint(server.core, bob.id);
     const service = await serviceOf(server);
-    const asAda = await open(server, service, ada.id);
     const own = await server.connect(asPerson(service));
-    const { status } = await server.ask(ada, "DELETE", "/users/me");
-    assert.equal(status, 204);
-    await requireEnded(asAda, service.id);
-    await own.settle();
-    await assert.rejects(open(server, service, ada.id), /404/);
-  }));
+    const ways = {
+      deleted: (who: Person) => server.ask(who, "DELETE", "/users/me"),
+      suspended: ({ id }: Person) =>
+        server.ask(bob, "PATCH", `/admin/users/${id}`, { suspended: true }),
+    };
+    for (const [way, end] of Object.entries(ways)) {
+      const user = await server.join(way);
+      const headers = {
+        Authorization: `Bearer ${service.key}`,
+        "Kvorum-User": user.id,
+      };
+      const said = await open(server, service, user.id);
+      const silent = await server.open({ headers });
+      // A changed profile is no end.
+      const displayName = "Somebody";
+      await server.ask(user, "PATCH", "/users/me", { displayName });
+      await silent.settle();
+      await end(user);
+      await requireEnded(said, service.id);
+      await saidBye(silent, 4401, false);
+      assert.equal(server.realtime.hub.of(user.id).size, 0, way);
+      await own.settle();
+      await assert.rejects(open(server, service, user.id), /40[34]/);
+    }
+    assert.equal(server.realtime.sockets, 1);
+    // On a clock that stands still nobody is sent away for not saying hello.
+  }, { clock: new FakeClock() }));
 
 test("a socket needs what it hears: without the scopes it is refused and not to come back", (served) =>
   served(async (server) => {
