@@ -76,6 +76,12 @@ export class FakeClock implements Clock {
     this.#moveTo(until);
   }
 
+  /** As when the process stood still for so long: whoever should have woken meanwhile does so late. */
+  async freeze(ms: number): Promise<void> {
+    this.#moveTo(this.#elapsed + ms);
+    await this.advance(0);
+  }
+
   /** Moves the wall clock alone, as when somebody sets it. */
   setWall(ms: number): void {
     this.#now = ms;

@@ -6,7 +6,8 @@ const LONGEST_MS = 2 ** 31 - 1;
 export class Deadline {
   #waiting: AbortController | null = null;
 
-  constructor(private readonly clock: Clock) {}
+  /** @param clock where it stands still, what is due waits as long */
+  constructor(private readonly clock: Pick<Clock, "elapsed" | "sleep">) {}
 
   /** Runs the task in `ms`; what was due before is called off. */
   set(ms: number, task: () => void): void {
@@ -26,10 +27,11 @@ export class Deadline {
 
   /** In several parts where it is long, or for ever: timers count in 32 bits. */
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const until = this.clock.elapsed() + ms;
     let left = ms;
     do {
       await this.clock.sleep(Math.min(left, LONGEST_MS), signal);
-      left -= LONGEST_MS;
+      left = until - this.clock.elapsed();
     } while (left > 0);
   }
 }

@@ -1,9 +1,8 @@
 // Who is still there: one timer and one queue ping all sockets, and tell which of them have gone silent.
 import type { Clock } from "../../kv/clock.ts";
 import { LIMITS } from "../../kv/limits.ts";
+import { Attention, TICK_MS } from "./attention.ts";
 
-/** How often the queue's head is looked at. */
-const TICK_MS = 1_000;
 /** A tick this late was not the clients' silence but ours: the process slept or was blocked. */
 const FROZEN_MS = 10_000;
 /** Silence for this long is death. */
@@ -44,7 +43,8 @@ export class Heartbeat {
   readonly #queue = new Set<Pulse>();
   /** Those who had not answered the last ping when the next was due: few, and looked at each tick. */
   readonly #suspects = new Set<Pulse>();
-  #tickedAt: number;
+  /** Told of each tick, so that others may reckon by it. */
+  readonly attention: Attention;
   /** What was said before this moment may lie unread: nobody was silent yet. */
   #listeningSince: number;
 
@@ -53,7 +53,8 @@ export class Heartbeat {
     private readonly clock: Clock,
     private readonly report: (thrown: unknown) => void,
   ) {
-    this.#tickedAt = this.#listeningSince = clock.elapsed();
+    this.attention = new Attention(clock);
+    this.#listeningSince = clock.elapsed();
   }
 
   get size(): number {
@@ -74,7 +75,8 @@ export class Heartbeat {
 
   /** Ticks until the signal; then resolves. */
   async start(signal: AbortSignal): Promise<void> {
-    this.#tickedAt = this.#listeningSince = this.clock.elapsed();
+    this.attention.tick();
+    this.#listeningSince = this.clock.elapsed();
     while (!signal.aborted) {
       await this.clock.sleep(TICK_MS, signal).then(() => this.tick(), () => {});
     }
@@ -83,8 +85,7 @@ export class Heartbeat {
   /** Gives up who was silent for too long, and pings all who are due. */
   tick(): void {
     const now = this.clock.elapsed();
-    if (now - this.#tickedAt > FROZEN_MS) this.#listeningSince = now;
-    this.#tickedAt = now;
+    if (this.attention.tick() > FROZEN_MS) this.#listeningSince = now;
     for (const pulse of this.#suspects) {
       const silence = this.#silenceOf(pulse, now);
       if (silence < LIMITS.heartbeatMs) this.#suspects.delete(pulse);

@@ -54,15 +54,16 @@ export class Session implements SocketEvents, Host, Commanded {
     private readonly shown: Principal | null,
     private readonly left: () => void,
   ) {
-    const { core, turn, heartbeat, rates } = shared;
+    const { turn, heartbeat, rates } = shared;
     this.outbox = new Outbox(port, { batch: false }, turn);
     this.#allowance = new Allowance(rates);
     this.#pulse = heartbeat.join({
       ping: () => port.ping(),
       silent: () => this.end("no_heartbeat"),
     });
-    this.#drainDue = new Deadline(core.clock);
-    this.#helloDue = new Deadline(core.clock);
+    // No client is late while it is the server that does not look.
+    this.#drainDue = new Deadline(heartbeat.attention);
+    this.#helloDue = new Deadline(heartbeat.attention);
     this.#helloDue.set(
       shown ? LIMITS.helloWithinAuthenticatedMs : LIMITS.helloWithinMs,
       () => this.end("unauthenticated"),
@@ -118,6 +119,8 @@ export class Session implements SocketEvents, Host, Commanded {
     batch: boolean,
   ): Promise<Answer<Welcome>> {
     if (this.#entry) throw new Refused("conflict", "Hello was said already.");
+    // Said in time; what ends without an entry from here on ends the socket.
+    this.#helloDue.clear();
     const principal = token === undefined
       ? this.shown
       : await authenticate(this.shared.core, token, this.caller);
@@ -137,7 +140,6 @@ export class Session implements SocketEvents, Host, Commanded {
         retryAfterMs: 2 * LIMITS.heartbeatMs,
       });
     }
-    this.#helloDue.clear();
     this.#entry = new Entry(this, principal);
     const answer = await this.#entry.welcome(places);
     this.outbox.batch = batch;

@@ -6,9 +6,10 @@ import { createApp } from "../../routes/app.ts";
 import { listen } from "../../routes/listen.ts";
 import { upgradeNative } from "../../routes/upgrade_native.ts";
 import { FakeClock } from "../fake_clock.ts";
-import type { Client } from "./client.ts";
+import { type Client, unlessClosed } from "./client.ts";
 import { saidBye, untilSockets } from "./endings.ts";
 import { shakeHands } from "./handshake.ts";
+import { holding } from "./held_store.ts";
 import { type Person, type Served, test } from "./world.ts";
 
 async function makeTicket(server: Served, who: Person): Promise<string> {
@@ -203,6 +204,34 @@ test("hello must come within 5 s, within 60 s of who authenticated at the upgrad
     await known[0]!.settle();
     assert.equal(server.realtime.sockets, 2);
   }, { clock });
+});
+
+test("who said hello while the server slept or was blocked is not late; who goes on saying nothing is", (served) => {
+  const clock = new FakeClock();
+  return served(async (server) => {
+    const ada = await server.join("ada");
+    const [early, silent] = [await server.open(), await server.open()];
+    await clock.advance(4_000);
+    await clock.freeze(60_000);
+    await early.command("hello", { token: ada.token });
+    await clock.advance(1_000);
+    await saidBye(silent, 4401, false);
+    await early.settle();
+  }, { clock });
+});
+
+test("a hello that came in time is answered, however long that takes", async (served) => {
+  const [clock, store] = [new FakeClock(), await holding()];
+  await served(async (server) => {
+    const ada = await server.join("ada");
+    const client = await server.open();
+    const held = store.hold(({ key }) => key[0] === "session");
+    const answer = unlessClosed(client.command("hello", { token: ada.token }));
+    await held.reached;
+    await clock.advance(6_000);
+    await held.release();
+    assert.ok(await answer);
+  }, { clock, store });
 });
 
 test("before hello every command but ping is hello_required, and does nothing", (served) =>
