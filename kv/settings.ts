@@ -130,7 +130,7 @@ const environment = z.object({
     z.array(z.string().transform(toOrigin)),
   ).optional().meta({
     description:
-      "Further origins from which browsers may call and open sockets, separated by commas.",
+      "Further origins from which browsers may call and open sockets, separated by commas; the log names one that was refused.",
     shown: "none",
   }),
   ACCESS_TOKEN_SECONDS: whole(1, 24 * 60 * 60).prefault("900").meta({

@@ -6,6 +6,8 @@ import { Refused } from "../kv/errors.ts";
 import type { Caller, Principal } from "../kv/principal.ts";
 import type { Realtime } from "../realtime/realtime.ts";
 import { ACTED_FOR, bearerToken, readActedFor, toCaller } from "./guard.ts";
+import type { Hints } from "./hints.ts";
+import { tellOrigin } from "./origins.ts";
 import { type AddressOf, peerAddress } from "./proxies.ts";
 
 /** Where sockets are opened. */
@@ -23,6 +25,8 @@ export interface Entrance {
   readonly origins: readonly string[];
   /** Without it, the peer's of the connection. */
   readonly addressOf?: AddressOf;
+  /** Told of pages that are refused. */
+  readonly hints?: Hints;
 }
 
 /** What is looked at of an upgrade request. */
@@ -70,6 +74,7 @@ export async function admit(
   const { addressOf = peerAddress } = entrance;
   const address = addressOf(peer, knock.header("x-forwarded-for"));
   if (!isAllowed(knock, entrance)) {
+    tellOrigin(entrance.hints, knock.header("origin"));
     throw new Refused(
       "forbidden",
       "Pages of this origin may not connect: PUBLIC_URL and ORIGINS name those that may.",

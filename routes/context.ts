@@ -4,6 +4,7 @@ import type { Core } from "../kv/core.ts";
 import type { Journal } from "../kv/journal.ts";
 import type { Caller, Principal } from "../kv/principal.ts";
 import type { RateLimits } from "../kv/rates.ts";
+import type { Hints } from "./hints.ts";
 import type { AddressOf } from "./proxies.ts";
 
 export interface AppDeps {
@@ -17,6 +18,8 @@ export interface AppDeps {
   readonly addressOf?: AddressOf;
   /** Further origins whose pages may call. */
   readonly origins?: readonly string[];
+  /** Without it nobody is told what is wrong with the settings. */
+  readonly hints?: Hints;
   /** Answers upgrade requests, where they come as requests: not under node:http. */
   readonly sockets?: MiddlewareHandler<Env>;
   /** Whether requests can be served now; answered by /readyz. */

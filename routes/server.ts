@@ -17,6 +17,7 @@ import { workOffJobs } from "../realtime/jobs.ts";
 import { Realtime } from "../realtime/realtime.ts";
 import { createApp } from "./app.ts";
 import { isFile, openDatabase } from "./database.ts";
+import { Hints } from "./hints.ts";
 import { listen, type Transport } from "./listen.ts";
 import { believing } from "./proxies.ts";
 import { type Answering, type Sharing, urlOf } from "./serve.ts";
@@ -57,6 +58,7 @@ export async function start(
     await openDatabase(settings.kv, transport, clock);
   const report = (thrown: unknown) =>
     journal.error("server.fault", failure(thrown));
+  const hints = new Hints(clock, journal);
   try {
     const feed = new Feed(
       store,
@@ -82,7 +84,13 @@ export async function start(
         passwords: parts.passwords ?? { cores: ownCores(settings) },
         signup: settings.signup,
         provider: settings.identityProvider &&
-          { ...settings.identityProvider, fetch, report },
+          {
+            ...settings.identityProvider,
+            fetch,
+            report,
+            refused: (reason, said) =>
+              hints.tell("identity.refused", reason, said),
+          },
       }),
     };
     if (await core.accounts.signingKeys.areLocked()) {
@@ -101,7 +109,7 @@ export async function start(
     const ready = () => !stopping.signal.aborted;
     const { host, publicUrl, origins } = settings;
     const addressOf = believing(settings.trustProxy);
-    const entrance = { ...settings, addressOf };
+    const entrance = { ...settings, addressOf, hints };
     const sockets = upgradeNative(realtime, entrance);
     const app = createApp({
       core,
@@ -110,6 +118,7 @@ export async function start(
       publicUrl,
       origins,
       addressOf,
+      hints,
       ready,
       sockets,
     });

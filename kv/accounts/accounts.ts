@@ -61,7 +61,7 @@ export class Accounts {
       seconds: settings.accessTokenSeconds,
     });
     this.providerTokens = settings.provider
-      ? new ProviderTokens(clock, settings.provider)
+      ? new ProviderTokens(clock, settings.provider, settings.issuer)
       : null;
     this.refreshTokens = new RefreshTokens(secret);
     this.sessions = new SessionCache(store, clock);

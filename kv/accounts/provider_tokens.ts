@@ -1,6 +1,6 @@
 // Tokens of the owner's identity provider: whether one is genuine and meant for this server, and what it claims.
 import { createHash } from "node:crypto";
-import { decodeJwt, errors, jwtVerify } from "jose";
+import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import type { JWTPayload } from "jose";
 import type { Clock } from "../clock.ts";
 import { Refused } from "../errors.ts";
@@ -10,7 +10,12 @@ import { ProviderKeys, type ProviderKeysSettings } from "./provider_keys.ts";
 export interface ProviderSettings extends ProviderKeysSettings {
   readonly issuer: string;
   readonly audience: string;
+  /** Told why a token was refused, and what it said there; the bearer is told nothing of it. */
+  readonly refused?: (reason: string, said?: Said) => void;
 }
+
+/** Parts of a token as a stranger wrote them, by their names. */
+type Said = Readonly<Record<string, string>>;
 
 /** What a genuine token says; times in milliseconds since 1970. */
 export interface ProviderClaims {
@@ -60,18 +65,30 @@ export class ProviderTokens {
   constructor(
     private readonly clock: Clock,
     private readonly settings: ProviderSettings,
+    private readonly ownIssuer: string,
   ) {
     this.#keys = new ProviderKeys(clock, settings);
   }
 
   /** Whether a token says that the provider issued it; nothing is proven by that. */
   isTheirs(token: string): boolean {
-    if (token.length > LONGEST) return false;
+    if (token.length > LONGEST) {
+      this.#tell(`A token has more than ${LONGEST} characters.`);
+      return false;
+    }
     try {
-      return decodeJwt(token).iss === this.settings.issuer;
+      const { iss } = decodeJwt(token);
+      if (iss !== this.settings.issuer && iss !== this.ownIssuer) {
+        this.#tell("A token's iss is not ISSUER.", { iss: String(iss) });
+      }
+      return iss === this.settings.issuer;
     } catch {
       return false;
     }
+  }
+
+  #tell(reason: string, said?: Said): void {
+    this.settings.refused?.(reason, said);
   }
 
   /**
@@ -96,10 +113,14 @@ export class ProviderTokens {
       const claims = TYPES.has(protectedHeader.typ?.toLowerCase())
         ? this.#toClaims(payload)
         : null;
-      if (claims === null) throw notAToken();
+      if (claims === null) {
+        this.#tell("A token's typ or claims are not those of an access token.");
+        throw notAToken();
+      }
       return claims;
     } catch (error) {
       if (error instanceof Refused) throw error;
+      this.#tell(...reasonOf(error, token));
       if (error instanceof errors.JWTExpired) {
         throw new Refused("token_expired", "The access token has expired.");
       }
@@ -160,6 +181,34 @@ export class ProviderTokens {
 function isName(claim: unknown): claim is string {
   return typeof claim === "string" && claim !== "" &&
     claim.length <= CLAIM_LENGTH && claim.isWellFormed();
+}
+
+/** Of a token that says it is the provider's. */
+function reasonOf(error: unknown, token: string): [string, Said?] {
+  if (error instanceof errors.JWTExpired) return ["A token has expired."];
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    if (error.claim !== "aud") {
+      return [`A token's ${error.claim} is missing or not valid.`];
+    }
+    return ["A token's aud is not AUDIENCE.", {
+      aud: String(error.payload.aud),
+    }];
+  }
+  if (error instanceof errors.JWKSNoMatchingKey) {
+    const { kid, alg } = decodeProtectedHeader(token);
+    const said = { kid: String(kid), alg: String(alg) };
+    return ["At JWKS_URL is no key for a token's kid and alg.", said];
+  }
+  if (error instanceof errors.JWKSMultipleMatchingKeys) {
+    return ["At JWKS_URL are several keys for a token: it names none by kid."];
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed) {
+    return ["A token's alg is none by a public key."];
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    return ["A token's signature is not by the key that it names."];
+  }
+  return ["A token is malformed."];
 }
 
 function digest(token: string): string {

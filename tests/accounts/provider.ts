@@ -24,6 +24,8 @@ export class FakeProvider {
   /** How often the keys were asked for. */
   fetches = 0;
   readonly faults: string[] = [];
+  /** Why tokens were refused, and what they said there. */
+  readonly refusals: string[] = [];
   /** In place of the answer with the keys. */
   answer: ((signal: AbortSignal) => Promise<Response>) | null = null;
 
@@ -55,6 +57,8 @@ export class FakeProvider {
           Response.json({ keys: this.keys.map((key) => key.publicJwk) }),
         );
       },
+      refused: (reason, said = {}) =>
+        void this.refusals.push([reason, ...Object.values(said)].join(" ")),
       report: (thrown) => void this.faults.push(String(thrown)),
     };
   }

@@ -120,6 +120,49 @@ Deno.test("authenticate() refuses every other token that says it is the provider
     assert.equal((await store.list(["identity"])).length, before);
   }));
 
+Deno.test("why a token was refused is told to whoever sets the provider up, and to nobody for a good one or our own", () =>
+  withProvider(async ({ core, provider, clock, isolate }) => {
+    const { accessToken } = await signUpAs(core, "ada");
+    await show(core, accessToken);
+    await show(core, await provider.token("42"));
+    await assert.rejects(show(isolate({ issuer: "other" }), accessToken));
+    provider.refusals.length = 0;
+    await assert.rejects(show(core, `${accessToken}x`));
+    assert.equal(provider.refusals.length, 0);
+
+    const stranger = new FakeProvider(clock);
+    const lost = await stranger.addKey("lost");
+    const stolenName = await stranger.addKey("first");
+    const past = clock.now() / 1000 - 60;
+    const cases: [string, RegExp][] = [
+      [
+        await provider.token("1", { iss: ISSUER.slice(0, -1) }),
+        /iss is not ISSUER.* https:\/\/id\.example\.com$/,
+      ],
+      [
+        await provider.token("1", { aud: ["mail", "shop"] }),
+        /aud is not AUDIENCE.* mail,shop$/,
+      ],
+      [await provider.token("1", { exp: past }), /expired/],
+      [await provider.token("1", { nbf: past + 120 }), /nbf is .*not valid/],
+      [await provider.token("1", { sub: undefined }), /sub is missing/],
+      [await provider.token("1", {}, { typ: "logout+jwt" }), /typ or claims/],
+      [await provider.token("1", {}, {}, lost), /JWKS_URL .* lost ES256$/],
+      [await provider.token("1", {}, {}, stolenName), /signature/],
+      [await provider.token("1", { roles: "x".repeat(4096) }), /4096/],
+    ];
+    for (const [token, reason] of cases) {
+      provider.refusals.length = 0;
+      const refused = assert.rejects(show(core, token));
+      await clock.advance(3_000);
+      await refused;
+      assert.equal(provider.refusals.length, 1, String(reason));
+      assert.match(provider.refusals[0]!, reason);
+      const [, , signature] = token.split(".");
+      assert.ok(!provider.refusals[0]!.includes(signature!));
+    }
+  }));
+
 Deno.test("authenticate() tells an expired token of the provider's from a bad one, after a small tolerance", () =>
   withProvider(async ({ core, provider, clock, isolate }) => {
     const token = await provider.token("42");

@@ -301,7 +301,7 @@ test("the subprotocol kvorum.v1 is echoed, another one never", (served) =>
   }));
 
 test("Origin must be the server's own or in ORIGINS, else HTTP 403; absent is fine", (served) =>
-  served(async ({ url }) => {
+  served(async ({ url, told }) => {
     const statusOf = async (origin: string) =>
       (await shakeHands(url, "", { Origin: origin })).status;
     assert.equal(await statusOf(url), 101);
@@ -320,6 +320,12 @@ test("Origin must be the server's own or in ORIGINS, else HTTP 403; absent is fi
     const { problem } = await shakeHands(url, "", { Origin: "null" });
     assert.equal(problem.code, "forbidden");
     assert.match(problem.detail, /ORIGINS/);
+    // Once in a while, and for whoever made the settings.
+    const [refused, ...more] = told;
+    assert.equal(refused?.event, "origin.refused");
+    assert.match(String(refused.fields?.reason), /ORIGINS/);
+    assert.equal(refused.fields?.origin, "https://evil.example");
+    assert.deepEqual(more, []);
   }, { env: { ORIGINS: "https://chat.example.com" } }));
 
 test("with PUBLIC_URL that is the server's own origin, whatever Host says", (served) =>

@@ -37,6 +37,8 @@ export interface Served {
   readonly realtime: Realtime;
   /** Errors that were logged; a test that foresees some empties it. */
   readonly logged: { event: string; fields: Fields | undefined }[];
+  /** What else the log says at the usual level. */
+  readonly told: { event: string; fields: Fields | undefined }[];
   /** Registers somebody, past the password's cost. */
   join(username: string): Promise<Person>;
   /** A REST request, held against the documents; the path is below /api/v1. */
@@ -105,6 +107,10 @@ export async function served(
   const note = (event: string, fields?: Fields) => {
     logged.push({ event, fields });
   };
+  const told: Served["told"] = [];
+  const tell = (event: string, fields?: Fields) => {
+    told.push({ event, fields });
+  };
   const quiet = () => {};
   const settings = readSettings({
     KV: ":memory:",
@@ -114,7 +120,7 @@ export async function served(
     ...env,
   }, "development");
   const running = await start(settings, {
-    journal: { debug: quiet, info: quiet, warn: note, error: note },
+    journal: { debug: quiet, info: tell, warn: note, error: note },
     clock: systemClock,
     passwords: { cores: 2, cost: COST },
     transport,
@@ -153,6 +159,7 @@ export async function served(
     core,
     realtime,
     logged,
+    told,
     ask,
     open,
     async join(username) {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { RateLimits } from "../../kv/rates.ts";
 import { createApp } from "../../routes/app.ts";
+import type { Hints } from "../../routes/hints.ts";
 import type { AddressOf } from "../../routes/proxies.ts";
 import { inWorld, type World } from "../accounts/world.ts";
 import { conformsToRest } from "../documents/conforms.ts";
@@ -42,6 +43,7 @@ export async function inApp(
     origins?: readonly string[];
     publicUrl?: string;
     addressOf?: AddressOf;
+    hints?: Hints;
   } = {},
 ): Promise<void> {
   await inWorld(async (world) => {
