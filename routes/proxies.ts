@@ -16,9 +16,18 @@ export const peerAddress: AddressOf = (peer) => peer ?? "unknown";
  * ends it, too: then it is the proxy's that passed it on.
  *
  * @param trusted addresses and CIDR blocks, as the settings have checked them
+ * @param unasked is called for each header that comes while no proxy is trusted
  */
-export function believing(trusted: readonly string[]): AddressOf {
-  if (trusted.length === 0) return peerAddress;
+export function believing(
+  trusted: readonly string[],
+  unasked: () => void = () => {},
+): AddressOf {
+  if (trusted.length === 0) {
+    return (peer, forwardedFor) => {
+      if (forwardedFor !== undefined) unasked();
+      return peerAddress(peer, forwardedFor);
+    };
+  }
   const proxies = toBlockList(trusted);
   return (peer, forwardedFor) => {
     const chain = forwardedFor?.split(",") ?? [];

@@ -24,6 +24,9 @@ import { type Answering, type Sharing, urlOf } from "./serve.ts";
 import { upgradeNative } from "./upgrade_native.ts";
 
 const SECRET_FILE = "data/secret";
+const UNTRUSTED =
+  "Requests come with X-Forwarded-For, but TRUST_PROXY is not set: " +
+  "where a proxy stands in front, all who come through it share its address and its limits.";
 /** How long requests under way are waited for. */
 const GRACE_MS = 2_000;
 
@@ -108,7 +111,10 @@ export async function start(
     ]).catch(report);
     const ready = () => !stopping.signal.aborted;
     const { host, publicUrl, origins } = settings;
-    const addressOf = believing(settings.trustProxy);
+    const addressOf = believing(
+      settings.trustProxy,
+      () => hints.tell("proxy.untrusted", UNTRUSTED, {}, Infinity),
+    );
     const entrance = { ...settings, addressOf, hints };
     const sockets = upgradeNative(realtime, entrance);
     const app = createApp({

@@ -58,6 +58,25 @@ for (const transport of ["node", "native"] as const) {
     );
   });
 
+  Deno.test(`where no proxy is trusted, the log says once that one seems to be there (${transport})`, async () => {
+    await served(async (server) => {
+      await server.ask(null, "GET", "/users/me");
+      assert.equal(server.told.length, 0);
+      for (const address of ASKED) {
+        await server.ask(null, "GET", "/users/me", undefined, from(address));
+      }
+      await statusesOf(server, ASKED);
+      assert.equal(server.told.length, 1);
+      assert.equal(server.told[0]?.event, "proxy.untrusted");
+      assert.match(String(server.told[0]?.fields?.reason), /TRUST_PROXY/);
+    }, options());
+    const env = { TRUST_PROXY: "10.0.0.0/8" };
+    await served(async (server) => {
+      await statusesOf(server, ASKED);
+      assert.deepEqual(server.told, []);
+    }, { ...options(), env });
+  });
+
   Deno.test(`what a stranger forwards is not believed (${transport})`, async () => {
     const env = { TRUST_PROXY: "10.0.0.0/8" };
     await served(

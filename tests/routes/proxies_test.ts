@@ -66,8 +66,14 @@ for (const [name, [peer, header, expected]] of Object.entries(CASES)) {
   });
 }
 
-Deno.test("believing() nobody, the header is not read at all", () => {
-  assert.equal(believing([]), peerAddress);
+Deno.test("believing() nobody, nothing that the header says matters, only that it came", () => {
+  let came = 0;
+  const addressOf = believing([], () => came++);
+  assert.equal(addressOf("10.0.0.1", undefined), "10.0.0.1");
+  assert.equal(came, 0);
+  assert.equal(addressOf("10.0.0.1", "203.0.113.9"), "10.0.0.1");
+  assert.equal(addressOf("::1", ""), "::1");
+  assert.equal(came, 2);
   assert.equal(peerAddress("10.0.0.1", "203.0.113.9"), "10.0.0.1");
   assert.equal(peerAddress(undefined, "203.0.113.9"), "unknown");
 });
