@@ -20,7 +20,7 @@ import {
 } from "./routes/isolates.ts";
 import { hosted, isOnDeploy, isSet, type Transport } from "./routes/listen.ts";
 import { logUncaught, onSignal, printLine } from "./routes/process.ts";
-import { ListenError } from "./routes/serve.ts";
+import { ListenError, urlOf } from "./routes/serve.ts";
 import { type Running, start } from "./routes/server.ts";
 
 /** How long whatever still hangs is waited for. */
@@ -54,6 +54,7 @@ async function main(): Promise<Deno.ServeDefaultExport | undefined> {
   }
   if (isOnDeploy()) return void await run("production", "native");
   const mode = Deno.args.includes("--dev") ? "development" : "production";
+  requireOwnAddress();
   if (isFurtherIsolate()) await runFurtherIsolate((port) => beside(mode, port));
   else await run(mode, "node");
 }
@@ -127,14 +128,38 @@ async function host(): Promise<Deno.ServeDefaultExport> {
     running.app,
     (url) => {
       journal.info("server.listening", { url });
-      const port = Deno.env.get("PORT");
-      if (port && port !== new URL(url).port) {
-        journal.warn("server.port_ignored", {
-          meaning: "PORT and HOST mean nothing under deno serve: " +
-            "set DENO_SERVE_ADDRESS, such as tcp:0.0.0.0:9000",
+      const ignored = ignoredAt(url);
+      if (ignored.length > 0) {
+        journal.warn("server.settings_ignored", {
+          settings: ignored.join(", "),
+          meaning: "under deno serve they mean nothing: " +
+            "set DENO_SERVE_ADDRESS, such as tcp:0.0.0.0:9000, and DENO_JOBS",
         });
       }
     },
+  );
+}
+
+/** What is set, but not what the host does. */
+function ignoredAt(url: string): string[] {
+  const { port } = new URL(url);
+  const set = (name: string) => Deno.env.get(name)?.trim();
+  return [
+    ...(set("PORT") && set("PORT") !== port ? ["PORT"] : []),
+    ...(set("HOST") && urlOf(set("HOST")!, Number(port)) !== url
+      ? ["HOST"]
+      : []),
+    ...(set("ISOLATES") ? ["ISOLATES"] : []),
+  ];
+}
+
+/** The runtime would listen there in place of HOST and PORT, and give each isolate another port. */
+function requireOwnAddress() {
+  if (!isSet("DENO_SERVE_ADDRESS")) return;
+  giveUp(
+    new SettingsError([
+      "DENO_SERVE_ADDRESS is for deno task serve: unset it, and set HOST and PORT.",
+    ]),
   );
 }
 

@@ -3,7 +3,7 @@ import { failure, type Journal } from "../kv/journal.ts";
 
 /** What a further isolate is told, and what it answers. */
 type Told = { readonly port: number } | "stop";
-type Answered = "listening" | "stopped";
+type Answered = "listening" | "stopped" | { readonly failed: string };
 
 /** The worker's side of the channel; the library for workers can't be loaded beside the one for main threads. */
 interface WorkerScope {
@@ -91,11 +91,18 @@ export class Isolates {
   }
 }
 
-function answer(worker: Worker, awaited: Answered): Promise<void> {
+function answer(
+  worker: Worker,
+  awaited: "listening" | "stopped",
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    worker.addEventListener("message", ({ data }) => {
-      if (data === awaited) resolve();
-    });
+    worker.addEventListener(
+      "message",
+      ({ data }: MessageEvent<Answered>) => {
+        if (data === awaited) resolve();
+        else if (typeof data === "object") reject(new Error(data.failed));
+      },
+    );
     worker.addEventListener("error", (event) => {
       event.preventDefault();
       reject(new Error(event.message));
@@ -114,7 +121,12 @@ export async function runFurtherIsolate(
     if (data === "stop") stop.resolve();
     else port.resolve(data.port);
   };
-  const running = await start(await port.promise);
+  const running = await start(await port.promise).catch((thrown) => {
+    // Told, not thrown: what nobody catches is logged here and ends nothing.
+    scope.postMessage({ failed: failure(thrown).error });
+    scope.close();
+  });
+  if (!running) return;
   scope.postMessage("listening");
   void stop.promise.then(async () => {
     await running.stop();

@@ -62,6 +62,7 @@ export async function start(
   const report = (thrown: unknown) =>
     journal.error("server.fault", failure(thrown));
   const hints = new Hints(clock, journal);
+  const stopping = new AbortController();
   try {
     const feed = new Feed(
       store,
@@ -104,7 +105,6 @@ export async function start(
     }
     const rates = new RateLimits(clock, settings.rateScale);
     const realtime = new Realtime(core, rates, report);
-    const stopping = new AbortController();
     const loops = Promise.all([
       realtime.run(stopping.signal),
       workOffJobs(core, report, stopping.signal),
@@ -148,6 +148,7 @@ export async function start(
       },
     };
   } catch (error) {
+    stopping.abort();
     store.close();
     throw error;
   }

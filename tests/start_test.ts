@@ -168,6 +168,19 @@ Deno.test("several isolates take no port that somebody has, though he would shar
     assert.match(stderr, new RegExp(`^Port ${port} on 127.0.0.1 is taken: `));
   }));
 
+Deno.test("an address for deno serve is refused where it would move us from our own", () =>
+  inFolder(async (folder) => {
+    for (const ISOLATES of ["1", "2"]) {
+      const { code, stdout, stderr } = await startServer(folder, "production", {
+        SECRET: STRONG,
+        ISOLATES,
+        DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
+      }).ended;
+      assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+      assert.match(stderr, /^DENO_SERVE_ADDRESS is for .*HOST and PORT\.\n$/);
+    }
+  }));
+
 Deno.test("a signal ends a server that still waits for its database", () =>
   inFolder(async (folder) => {
     // Takes what it is sent, and never answers.

@@ -50,6 +50,17 @@ Deno.test("an isolate that ends by a fault is started anew, again and again, and
   }
 });
 
+Deno.test("an isolate that says why it can't start fails the start of all", async () => {
+  const script = `onmessage = () => {
+    postMessage({ failed: "no room" });
+    close();
+  }`;
+  await assert.rejects(
+    Isolates.start(2, program(script), 0, journal()),
+    /no room/,
+  );
+});
+
 Deno.test("an isolate that ends by a fault while it is to stop has stopped", async () => {
   const script = `onmessage = ({ data }) => {
     if (data === "stop") throw "a fault";
