@@ -59,11 +59,8 @@ async function requireAccount(
   core: Pick<Core, "store" | "clock">,
   name: string,
 ): Promise<LiveProfile> {
-  const existing = await getByUsername(core.store, name);
-  if (existing) {
-    if (!isDeleted(existing) && existing.service) return existing;
-    throw new Refused("username_taken", "This username is a person's.");
-  }
+  const existing = await findAccount(core, name);
+  if (existing) return existing;
   const profile: LiveProfile = {
     v: 1,
     id: randomId(),
@@ -72,6 +69,23 @@ async function requireAccount(
     service: true,
     createdAt: core.clock.now(),
   };
-  await storeAccount(core, profile, []);
-  return profile;
+  try {
+    await storeAccount(core, profile, []);
+    return profile;
+  } catch (refused) {
+    // Somebody was quicker: with a key of this very service, perhaps.
+    const made = await findAccount(core, name);
+    if (made) return made;
+    throw refused;
+  }
+}
+
+/** Null where the name is nobody's. Throws `username_taken` where it is a person's. */
+async function findAccount(
+  { store }: Pick<Core, "store">,
+  name: string,
+): Promise<LiveProfile | null> {
+  const existing = await getByUsername(store, name);
+  if (!existing || !isDeleted(existing) && existing.service) return existing;
+  throw new Refused("username_taken", "This username is a person's.");
 }

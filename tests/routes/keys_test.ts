@@ -400,6 +400,19 @@ Deno.test("a person's name, also a deleted person's, becomes no service's", () =
     await assert.rejects(appoint(core, eve.id), refuses("not_found"));
   }));
 
+Deno.test("keys that are made at once for a new service are of one account", () =>
+  inWorld(async (world) => {
+    const made = await Promise.all(
+      ["shop", "Shop", "SHOP"].map((name) => keyFor(world, ALL, name)),
+    );
+    assert.equal(new Set(made.map(({ account }) => account)).size, 1);
+    assert.equal(new Set(made.map(({ id }) => id)).size, 3);
+    for (const { token, account } of made) {
+      const { user } = await authenticate(world.core, token, CALLER);
+      assert.equal(user, account);
+    }
+  }));
+
 Deno.test("a service makes its users, once however often it asks, and finds which are its own", () =>
   inApp(async (world) => {
     const { ask, join, store } = world;
