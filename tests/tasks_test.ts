@@ -38,7 +38,7 @@ function done({ code, stdout, stderr }: Ended): string {
 
 /** The password that was made for a new admin. */
 function passwordIn(said: string): string {
-  return said.match(/is a new user and an admin\. .*: (\S+)$/)![1]!;
+  return said.match(/ Password, shown this once: (\S+)$/)![1]!;
 }
 
 Deno.test("a key and an admin made beside a running server are known to it at once, and no key is logged", () =>
@@ -53,10 +53,18 @@ Deno.test("a key and an admin made beside a running server are known to it at on
 
     const form = { username: "ada", password: "correct horse battery" };
     const ada = await ask(url, null, "POST", "/auth/register", form);
-    const token = ada.body.accessToken;
-    assert.equal((await ask(url, token, "GET", "/admin/keys")).status, 403);
+    const before = ada.body.accessToken;
+    assert.equal((await ask(url, before, "GET", "/admin/keys")).status, 403);
     const said = done(await runTask(folder, "admin", ["ADA"]));
-    assert.equal(said, "ADA is an admin.");
+    assert.equal(said, "ADA is an admin, and signed out everywhere.");
+    const { refreshToken } = ada.body;
+    const refresh = await ask(url, null, "POST", "/auth/refresh", {
+      refreshToken,
+    });
+    assert.equal(refresh.status, 401);
+    const login = { login: "ada", password: form.password };
+    const again = await ask(url, null, "POST", "/auth/login", login);
+    const token = again.body.accessToken;
     const me = await ask(url, token, "GET", "/users/me");
     assert.equal(me.body.role, "admin");
     const { body: keys } = await ask(url, token, "GET", "/admin/keys");
@@ -96,6 +104,33 @@ Deno.test("the first admin and the first key can be made before the first start"
     assert.equal((await ask(url, key, "GET", "/rooms")).status, 200);
     server.kill("SIGINT");
     await server.ended;
+  }));
+
+Deno.test("what a service knows of a user is of no use to it once they are an admin", () =>
+  inFolder(async (folder) => {
+    const server = startServer(folder, "development", QUIET);
+    const url = await server.url;
+    const scopes = ["users", "sessions"];
+    const key = done(await runTask(folder, "key", ["shop", ...scopes]));
+    const form = { username: "zoe", password: "known to the shop" };
+    const { body: zoe } = await ask(url, key, "POST", "/admin/users", form);
+    const sessions = `/admin/users/${zoe.id}/sessions`;
+    const { body: old } = await ask(url, key, "POST", sessions);
+    const said = done(await runTask(folder, "admin", ["zoe"]));
+
+    const { refreshToken } = old;
+    const logIn = (password: string) =>
+      ask(url, null, "POST", "/auth/login", { login: "zoe", password });
+    const statuses = [
+      await ask(url, old.accessToken, "GET", "/users/me"),
+      await ask(url, null, "POST", "/auth/refresh", { refreshToken }),
+      await ask(url, key, "POST", sessions),
+      await logIn(form.password),
+      await logIn(passwordIn(said)),
+    ].map(({ status }) => status);
+    server.kill("SIGINT");
+    await server.ended;
+    assert.deepEqual(statuses, [401, 401, 403, 401, 200]);
   }));
 
 Deno.test("what a task is asked for wrongly is said in one line, and nothing is made", () =>

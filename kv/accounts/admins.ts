@@ -12,7 +12,8 @@ import {
   type LiveProfile,
   readProfile,
 } from "./profiles.ts";
-import type { Passwords } from "./passwords.ts";
+import type { PasswordRecord, Passwords } from "./passwords.ts";
+import { deleteSession, ringsOfAll, sessionIds } from "./sessions.ts";
 import { AGAIN, settle } from "./settle.ts";
 import { requireOwnProfile } from "./users.ts";
 
@@ -55,18 +56,27 @@ export async function appoint(
   });
 }
 
-/** Makes the user of this name an admin, or a new one. Answers the password that was made for a new one. */
+/**
+ * Makes the user of this name an admin, or a new one, whom nobody can be but whoever asked for it: sessions that a
+ * service may have started end, and in place of a password that a service may know there is a new one. Answers the
+ * password that was made, if any.
+ */
 export async function appointByName(
   core: Pick<Core, "store" | "clock" | "feed">,
   passwords: Passwords,
   username: string,
-): Promise<string | null> {
+): Promise<{ readonly isNew: boolean; readonly password: string | null }> {
   const existing = await getByUsername(core.store, username);
-  if (existing) {
-    await appoint(core, existing.id);
-    return null;
-  }
   const password = randomId(24);
+  if (existing) {
+    const { id } = existing;
+    await appoint(core, id);
+    // After that no service can start another session, for it looks at the role in its commit.
+    const isMade = !isDeleted(existing) && existing.createdBy !== undefined;
+    const hash = isMade ? await passwords.hash(password) : null;
+    await endWhatOthersKnow(core, id, hash);
+    return { isNew: false, password: isMade ? password : null };
+  }
   const profile: LiveProfile = {
     v: 1,
     id: randomId(),
@@ -81,5 +91,25 @@ export async function appointByName(
       value: await passwords.hash(password),
     },
   ]);
-  return password;
+  return { isNew: true, password };
+}
+
+async function endWhatOthersKnow(
+  { store, clock, feed }: Pick<Core, "store" | "clock" | "feed">,
+  user: string,
+  hash: PasswordRecord | null,
+): Promise<void> {
+  await settle(clock, async () => {
+    const last = await store.get<string>(keys.sessionsOf(user));
+    const ids = await sessionIds(store, user);
+    const outcome = await feed.commit({
+      // No session was started since they were listed, so none by the old password is left behind.
+      checks: [{ key: last.key, version: last.version }],
+      mutations: [
+        ...ids.flatMap((id) => deleteSession(clock, user, id)),
+        ...(hash ? [{ key: keys.password(user), value: hash }] : []),
+      ],
+    }, ringsOfAll(user, ids));
+    return outcome.kind === "stored" ? true : AGAIN;
+  });
 }

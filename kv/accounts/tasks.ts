@@ -46,10 +46,13 @@ export async function appointAdmin(
   const admin = parse(username, name);
   const passwords = new Passwords({ cores: 1 });
   return await withCore(database, async (core) => {
-    const password = await appointByName(core, passwords, admin);
+    const { isNew, password } = await appointByName(core, passwords, admin);
+    const done = isNew
+      ? `${admin} is a new user and an admin.`
+      : `${admin} is an admin, and signed out everywhere.`;
     return password === null
-      ? `${admin} is an admin.`
-      : `${admin} is a new user and an admin. Password, shown this once: ${password}`;
+      ? done
+      : `${done} Password, shown this once: ${password}`;
   });
 }
 
