@@ -71,7 +71,7 @@ const ABOUT_REST = html`
     Send <code>Authorization: Bearer ‹accessToken›</code>, and bodies as
     <code>application/json</code>. A service key goes in the token's place,
     where its scope is named; with <code>Kvorum-User: ‹user id›</code> and the
-    scope <code>act</code> it acts for that user. Refusals are problem documents with one of
+    scope <code>act</code> it acts for that user. Unknown fields are ignored. Refusals are problem documents with one of
     the <a href="#errors">codes</a>.
   </p>
 `;
