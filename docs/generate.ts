@@ -1,4 +1,5 @@
 // Writes what is made from the code into the documents, so that neither can say anything else: `deno task docs`.
+import { RATES } from "../kv/rates.ts";
 import { listSettings } from "../kv/settings.ts";
 import {
   asyncApiDocument,
@@ -10,7 +11,7 @@ const README = new URL("../README.md", import.meta.url);
 if (import.meta.main) {
   await Deno.writeTextFile(
     README,
-    withSettings(await Deno.readTextFile(README)),
+    withTables(await Deno.readTextFile(README)),
   );
   for (const [name, text] of apiDocuments()) {
     await Deno.writeTextFile(new URL(name, import.meta.url), text);
@@ -25,9 +26,13 @@ export function apiDocuments(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** The README with its table of settings made anew. Throws where the markers are missing. */
-export function withSettings(readme: string): string {
-  return replaceBetween(readme, "settings", settingsTable());
+/** The README with its tables of settings and limits made anew. Throws where the markers are missing. */
+export function withTables(readme: string): string {
+  return replaceBetween(
+    replaceBetween(readme, "settings", settingsTable()),
+    "limits",
+    limitsTable(),
+  );
 }
 
 /** The table as `deno fmt` would leave it. */
@@ -38,6 +43,16 @@ export function settingsTable(): string {
     meaning,
   ]);
   return renderTable(["name", "default", "meaning"], rows);
+}
+
+function limitsTable(): string {
+  const rows = Object.values(RATES).map(({ what, by, count, perMs, burst }) => [
+    what,
+    by,
+    `${count} a ${perMs === 1000 ? "second" : "minute"}`,
+    String(burst),
+  ]);
+  return renderTable(["what", "counted by", "on average", "at once"], rows);
 }
 
 function renderTable(

@@ -4,6 +4,9 @@ import { LIMITS } from "./limits.ts";
 import { isService, type Principal } from "./principal.ts";
 
 interface Rate {
+  /** What is counted, and for whom each: both stand in the README. */
+  readonly what: string;
+  readonly by: string;
   readonly count: number;
   readonly perMs: number;
   /** How much may be done at once after a rest. */
@@ -18,29 +21,90 @@ const MINUTE = 60_000;
  * one NAT, with many tabs open and all coming back at once after a restart.
  */
 export const RATES = {
-  /** Commands, by socket. */
-  commands: { count: 50, perMs: SECOND, burst: 200 },
-  /** Frames that are no commands, by socket, and whatever `RATE_SCALE` says. */
-  badFrames: { count: 10, perMs: MINUTE, burst: LIMITS.badFrames - 1 },
-  /** Requests of a signed-in user by REST, by user. */
-  requests: { count: 50, perMs: SECOND, burst: 200 },
-  /** Commands on all sockets together, by user. */
-  userCommands: { count: 200, perMs: SECOND, burst: 800 },
-  /** Messages sent, edited and deleted, by user. */
-  messages: { count: 20, perMs: SECOND, burst: 60 },
-  /** The same by a service in its own name, which stands for all its users. */
-  serviceRequests: { count: 500, perMs: SECOND, burst: 2000 },
-  serviceMessages: { count: 200, perMs: SECOND, burst: 600 },
-  /** New sockets, by address. */
-  sockets: { count: 20, perMs: SECOND, burst: 100 },
-  /** Attempts to sign in, by address. */
-  signIns: { count: 30, perMs: MINUTE, burst: 60 },
-  /** Attempts to sign in, by the login name tried, whoever tries. */
-  signInsByName: { count: 10, perMs: MINUTE, burst: 20 },
-  /** New accounts, by address. */
-  registrations: { count: 20, perMs: MINUTE, burst: 60 },
-  /** Invites made and tried, by user. */
-  invites: { count: 20, perMs: MINUTE, burst: 60 },
+  commands: {
+    what: "Commands",
+    by: "socket",
+    count: 50,
+    perMs: SECOND,
+    burst: 200,
+  },
+  badFrames: {
+    what: "Frames that are no commands",
+    by: "socket, whatever `RATE_SCALE` says",
+    count: 10,
+    perMs: MINUTE,
+    burst: LIMITS.badFrames - 1,
+  },
+  requests: {
+    what: "Requests by REST; before they show a token, by address",
+    by: "user",
+    count: 50,
+    perMs: SECOND,
+    burst: 200,
+  },
+  userCommands: {
+    what: "Commands on all sockets together",
+    by: "user",
+    count: 200,
+    perMs: SECOND,
+    burst: 800,
+  },
+  messages: {
+    what: "Messages sent, edited and deleted",
+    by: "user",
+    count: 20,
+    perMs: SECOND,
+    burst: 60,
+  },
+  serviceRequests: {
+    what: "A service's requests and commands in its own name",
+    by: "service",
+    count: 500,
+    perMs: SECOND,
+    burst: 2000,
+  },
+  serviceMessages: {
+    what: "A service's messages in its own name",
+    by: "service",
+    count: 200,
+    perMs: SECOND,
+    burst: 600,
+  },
+  sockets: {
+    what: "New sockets",
+    by: "address",
+    count: 20,
+    perMs: SECOND,
+    burst: 100,
+  },
+  signIns: {
+    what: "Attempts to sign in, tokens that are refused too",
+    by: "address",
+    count: 30,
+    perMs: MINUTE,
+    burst: 60,
+  },
+  signInsByName: {
+    what: "Attempts to sign in, whoever tries",
+    by: "login name",
+    count: 10,
+    perMs: MINUTE,
+    burst: 20,
+  },
+  registrations: {
+    what: "New accounts",
+    by: "address",
+    count: 20,
+    perMs: MINUTE,
+    burst: 60,
+  },
+  invites: {
+    what: "Invites made and tried",
+    by: "user",
+    count: 20,
+    perMs: MINUTE,
+    burst: 60,
+  },
 } as const satisfies Record<string, Rate>;
 
 export type RateKind = keyof typeof RATES;

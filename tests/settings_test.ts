@@ -7,7 +7,7 @@ import {
   readSettings,
   SettingsError,
 } from "../kv/settings.ts";
-import { withSettings } from "../docs/generate.ts";
+import { withTables } from "../docs/generate.ts";
 
 const STRONG = crypto.getRandomValues(new Uint8Array(32));
 
@@ -298,9 +298,9 @@ Deno.test("keepSecret() does not replace a file that was spoilt", async () => {
   }
 });
 
-Deno.test("the README's table is that of the schema", async () => {
+Deno.test("the README's tables are those of the settings and the limits", async () => {
   const readme = await Deno.readTextFile(
     new URL("../README.md", import.meta.url),
   );
-  assert.equal(readme, withSettings(readme), "run `deno task docs`");
+  assert.equal(readme, withTables(readme), "run `deno task docs`");
 });
