@@ -4,6 +4,7 @@ import type { Caller, Principal } from "../kv/principal.ts";
 import type { RateLimits } from "../kv/rates.ts";
 import { Follower } from "./follower.ts";
 import { Hub } from "./hub.ts";
+import { RecentPages } from "./recent_pages.ts";
 import type { Shared } from "./shared.ts";
 import { Heartbeat } from "./session/heartbeat.ts";
 import { Session } from "./session/session.ts";
@@ -16,6 +17,7 @@ const COME_BACK_MS = 5_000;
 export class Realtime implements Shared {
   readonly hub = new Hub();
   readonly follower: Follower;
+  readonly pages: RecentPages;
   readonly heartbeat: Heartbeat;
   readonly turn: Turn;
   readonly #sessions = new Set<Session>();
@@ -28,6 +30,7 @@ export class Realtime implements Shared {
     readonly report: (thrown: unknown) => void,
   ) {
     this.follower = new Follower(core, this.hub, report);
+    this.pages = new RecentPages(core);
     this.heartbeat = new Heartbeat(core.clock, report);
     this.turn = new LoopTurn(report);
     core.feed.listener((rings) => this.follower.hear(rings));

@@ -57,7 +57,7 @@ export class Entry {
   #left = false;
 
   constructor(private readonly host: Host, public principal: Principal) {
-    const { core, hub, follower, report } = host.shared;
+    const { core, hub, follower, pages, report } = host.shared;
     const { port, outbox } = host;
     const { user } = principal;
     this.#core = core;
@@ -66,6 +66,7 @@ export class Entry {
       core,
       hub,
       follower,
+      pages,
       port,
       outbox,
       report,

@@ -1,13 +1,12 @@
 // The rooms one socket follows: each live, or behind and reading the log at the pace that the socket takes.
 import type { Core } from "../../kv/core.ts";
 import { LIMITS } from "../../kv/limits.ts";
-import { readLog } from "../../kv/log/read.ts";
 import { backOff } from "../../kv/log/commit.ts";
-import { presentRows } from "../../kv/rooms/present.ts";
-import { Chunk, countWithin } from "../chunk.ts";
+import type { Chunk } from "../chunk.ts";
 import type { Follower } from "../follower.ts";
 import { removedFrame, roomFrame } from "../frames.ts";
 import type { Hub, RemovalReason, RoomFollower, Subscription } from "../hub.ts";
+import type { RecentPages } from "../recent_pages.ts";
 import type { SocketPort } from "../sockets/port.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -32,6 +31,7 @@ interface Deps {
   readonly core: Core;
   readonly hub: Hub;
   readonly follower: Follower;
+  readonly pages: RecentPages;
   readonly port: SocketPort;
   readonly outbox: Outbox;
   report(thrown: unknown): void;
@@ -226,23 +226,19 @@ export class FollowedRooms implements RoomFollower {
    * False where nothing was there to read, as when a deleted room's rows are gone before its end is heard of.
    */
   async #readPage(followed: Followed): Promise<boolean> {
-    const { core, hub, outbox } = this.deps;
+    const { hub, pages, outbox } = this.deps;
     const { subscription, page: limit } = followed;
     const { room, cursor: after } = subscription;
     const until = hub.topic(room)?.cursor ?? after;
     if (subscription.state !== "behind" || until <= after) return true;
-    const rows = await readLog(core.store, room, { after, until, limit });
-    const frames = await presentRows(core, room, rows);
-    const fitting = countWithin(LIMITS.shedBytes, frames);
-    const last = rows[fitting - 1];
+    const { chunk, cut } = await pages.read(room, { after, until, limit });
+    if (chunk === null) return false;
     // Ended meanwhile; the compiler remembers the state from before the wait.
-    if (last === undefined) return false;
     if ((subscription.state as string) !== "behind") return true;
-    const shown = frames.slice(0, fitting);
-    outbox.share(new Chunk(room, after + 1, last.seq, shown));
-    subscription.cursor = last.seq;
-    followed.page = fitting < rows.length
-      ? fitting
+    outbox.share(chunk);
+    subscription.cursor = chunk.last;
+    followed.page = cut
+      ? chunk.frames.length
       : Math.min(2 * limit, LONGEST_PAGE);
     return true;
   }

@@ -81,3 +81,19 @@ Deno.test("readLog() of a room that is not there is empty", () =>
     const range = { after: 0, until: 10, limit: 10 };
     assert.deepEqual(await readLog(store, "nowhere", range), []);
   }));
+
+Deno.test("readLog() sees the event in between as many messages as were asked for", () =>
+  inWorld(async (world) => {
+    const { core } = world;
+    const ada = await person(core, "ada");
+    const room = await roomOf(core, ada);
+    for (let i = 0; i < 4; i++) await say(core, room, ada, `${i}`);
+    await run(core, changeRoom, { room, name: "in between" }, ada);
+    for (let i = 0; i < 8; i++) await say(core, room, ada, `${i}`);
+    const rows = await readLog(core.store, room, {
+      after: 2,
+      until: 15,
+      limit: 7,
+    });
+    assert.deepEqual(seqs(rows), [3, 4, 5, 6, 7, 8, 9]);
+  }));
