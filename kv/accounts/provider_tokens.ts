@@ -79,7 +79,7 @@ export class ProviderTokens {
     try {
       const { iss } = decodeJwt(token);
       if (iss !== this.settings.issuer && iss !== this.ownIssuer) {
-        this.#tell("A token's iss is not ISSUER.", { iss: String(iss) });
+        this.#tell("A token's iss is not ISSUER.", { iss: toText(iss) });
       }
       return iss === this.settings.issuer;
     } catch {
@@ -191,12 +191,12 @@ function reasonOf(error: unknown, token: string): [string, Said?] {
       return [`A token's ${error.claim} is missing or not valid.`];
     }
     return ["A token's aud is not AUDIENCE.", {
-      aud: String(error.payload.aud),
+      aud: toText(error.payload.aud),
     }];
   }
   if (error instanceof errors.JWKSNoMatchingKey) {
     const { kid, alg } = decodeProtectedHeader(token);
-    const said = { kid: String(kid), alg: String(alg) };
+    const said = { kid: toText(kid), alg: toText(alg) };
     return ["At JWKS_URL is no key for a token's kid and alg.", said];
   }
   if (error instanceof errors.JWKSMultipleMatchingKeys) {
@@ -209,6 +209,11 @@ function reasonOf(error: unknown, token: string): [string, Said?] {
     return ["A token's signature is not by the key that it names."];
   }
   return ["A token is malformed."];
+}
+
+/** Not by `String`, which throws for an object that says so. */
+function toText(said: unknown): string {
+  return typeof said === "string" ? said : `${JSON.stringify(said)}`;
 }
 
 function digest(token: string): string {
