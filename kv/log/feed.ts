@@ -99,8 +99,9 @@ export class Feed {
     report: (thrown: unknown) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    let cursor: KeyPart | null = await this.#newest();
-    let lookedAt = this.clock.elapsed();
+    let cursor: KeyPart | null = null;
+    // Never: the first look, whichever succeeds, begins with the newest.
+    let lookedAt = -Infinity;
     let busy = false;
     let again = false;
 
@@ -128,7 +129,8 @@ export class Feed {
           }
         }
       } catch (thrown) {
-        report(thrown);
+        // The store may be closed already to whoever gave up beginning.
+        if (!signal.aborted) report(thrown);
       } finally {
         busy = false;
       }
@@ -136,8 +138,8 @@ export class Feed {
 
     const poll = async () => {
       while (!signal.aborted) {
-        await this.clock.sleep(POLL_MS, signal).catch(() => {});
         await look();
+        await this.clock.sleep(POLL_MS, signal).catch(() => {});
       }
     };
     await Promise.all([

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Clock } from "../../kv/clock.ts";
 import type { Core } from "../../kv/core.ts";
 import { keys } from "../../kv/keys.ts";
+import { ChannelDoorbell } from "../../kv/log/doorbell.ts";
 import { Feed, type Ring } from "../../kv/log/feed.ts";
 import type { Store } from "../../kv/store.ts";
 import { type FaultyStore, inWorld, type World } from "../accounts/world.ts";
@@ -11,7 +12,8 @@ import { person, roomOf, say } from "./world.ts";
 
 interface Listening {
   readonly heard: Ring[];
-  /** How often it was told that it may have missed something. */
+  /** How often it was told that it may have missed something: until it was heard at first, and since. */
+  missedFirst: number;
   missed: number;
   readonly reported: unknown[];
   /** Resolves when so many rings were heard in all. */
@@ -26,6 +28,7 @@ async function listening(
 ): Promise<void> {
   const it: Listening = {
     heard: [],
+    missedFirst: 0,
     missed: 0,
     reported: [],
     async until(count) {
@@ -57,7 +60,8 @@ async function listening(
 }
 
 /** Rings until the follower hears it: what came before it began is not its business. */
-async function untilFollowed(store: Store, { heard }: Listening) {
+async function untilFollowed(store: Store, it: Listening) {
+  const { heard } = it;
   while (heard.length === 0) await ring(store, "someone", "hello");
   // Each of those may still be on its way; the last one comes behind them all.
   await ring(store, "someone", "the last");
@@ -65,6 +69,8 @@ async function untilFollowed(store: Store, { heard }: Listening) {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   heard.length = 0;
+  it.missedFirst = it.missed;
+  it.missed = 0;
 }
 
 /** A commit of an isolate of that name which touched a user. */
@@ -252,6 +258,37 @@ Deno.test("follow() reports a read that fails, and hears everything later", () =
       assert.deepEqual(usersOf(it.heard), ["unheard at first", "next"]);
       assert.match(String(it.reported[0]), /the store is away/);
     });
+  }));
+
+Deno.test("follow() that finds no store when it begins tries again, and says that it may have missed something", () =>
+  inWorld(async (world) => {
+    const store: FaultyStore = { ...world.store };
+    store.list = () => {
+      store.list = world.store.list;
+      return Promise.reject(new Error("the store is away"));
+    };
+    await listening({ ...world, store }, async (it) => {
+      assert.match(String(it.reported[0]), /the store is away/);
+      assert.ok(it.missedFirst > 0);
+      await ring(store, "other", "ada");
+      await it.until(1);
+    });
+  }));
+
+Deno.test("follow() ends without a fault where it is ended while it begins", () =>
+  inWorld(async ({ store, clock }) => {
+    const end = new AbortController();
+    const feed = new Feed(store, clock, "ending", new ChannelDoorbell("a.db"));
+    const reported: unknown[] = [];
+    const following = feed.follow(
+      () => Promise.resolve(),
+      (thrown) => reported.push(thrown),
+      end.signal,
+    );
+    end.abort();
+    await following;
+    assert.deepEqual(reported, []);
+    assert.equal(clock.sleeping, 0);
   }));
 
 Deno.test("follow() ends with its signal, however much is rung", () =>
