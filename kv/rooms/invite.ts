@@ -1,4 +1,5 @@
 // What an invite is: a row under its room, a row by which the room is found, and whom it lets in.
+import { isDeleted, isSuspended, type Profile } from "../accounts/profiles.ts";
 import { Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type { Draft } from "../log/draft.ts";
@@ -31,6 +32,28 @@ export function mayInvite(
 ): boolean {
   return member !== null && isAllowed("invite.manage", type, member.role) &&
     isAbove(member.role, role);
+}
+
+/** How who made an invite stands in the room, by both their rows: while they are suspended it is as if they had left. */
+export function toMaker(
+  member: Member | null,
+  profile: Profile | null | undefined,
+): Member | null {
+  return profile && !isDeleted(profile) && !isSuspended(profile)
+    ? member
+    : null;
+}
+
+/** The same as the draft leaves it. */
+export async function meetMaker(
+  draft: Draft,
+  user: string,
+): Promise<Member | null> {
+  const [profile] = await Promise.all([
+    draft.read<Profile>(keys.profile(user)),
+    draft.meet(user),
+  ]);
+  return toMaker(draft.member(user), profile);
 }
 
 /** Whether it lets somebody in, as its maker stands in the room now: what they may not make any more is good for nobody. */
@@ -69,8 +92,7 @@ export async function requireGoodInvite(
 ): Promise<Invite> {
   const invite = await draft.read<Invite>(keys.invite(draft.room, code));
   if (invite !== null) {
-    await draft.meet(invite.by);
-    const maker = draft.member(invite.by);
+    const maker = await meetMaker(draft, invite.by);
     if (isGood(invite, draft.head.type, maker, now)) return invite;
   }
   throw new Refused("gone", "This invite is used up, revoked or out of time.");

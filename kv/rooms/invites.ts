@@ -1,5 +1,6 @@
 // Making, listing and revoking the invites of a room.
 import * as z from "zod";
+import { readUsers } from "../accounts/profiles.ts";
 import { toTimestamp } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { parseKeyCursor, toKeyCursor } from "../cursor.ts";
@@ -22,7 +23,14 @@ import {
   page,
 } from "../shapes.ts";
 import { readAllowed, requireActor } from "./access.ts";
-import { forgetInvite, type Invite, isGood, writeInvite } from "./invite.ts";
+import {
+  forgetInvite,
+  type Invite,
+  isGood,
+  meetMaker,
+  toMaker,
+  writeInvite,
+} from "./invite.ts";
 
 /** 132 bits. */
 const CODE_LENGTH = 22;
@@ -163,9 +171,11 @@ async function requireSpaceForInvite(
   all: ReadonlyMap<string, Invite>,
   now: number,
 ): Promise<string[]> {
-  for (const { by } of all.values()) await draft.meet(by);
+  const by = makersOf(all.values());
+  const met = await Promise.all(by.map((user) => meetMaker(draft, user)));
+  const makers = new Map(by.map((user, i) => [user, met[i]!]));
   const ended = [...all].filter(([, invite]) =>
-    !isGood(invite, draft.head.type, draft.member(invite.by), now)
+    !isGood(invite, draft.head.type, makers.get(invite.by) ?? null, now)
   );
   if (all.size - ended.length >= LIMITS.invitesPerRoom) {
     throw new Refused(
@@ -183,11 +193,18 @@ async function readMakers(
   room: string,
   invites: readonly Invite[],
 ): Promise<Map<string, Member | null>> {
-  const makers = [...new Set(invites.map(({ by }) => by))];
-  const rows = await store.getMany<Member>(
-    makers.map((user) => keys.member(room, user)),
+  const makers = makersOf(invites);
+  const [rows, users] = await Promise.all([
+    store.getMany<Member>(makers.map((user) => keys.member(room, user))),
+    readUsers({ store }, makers),
+  ]);
+  return new Map(
+    makers.map((user, i) => [user, toMaker(rows[i]!.value, users.get(user))]),
   );
-  return new Map(makers.map((user, i) => [user, rows[i]!.value]));
+}
+
+function makersOf(invites: Iterable<Invite>): string[] {
+  return [...new Set([...invites].map(({ by }) => by))];
 }
 
 function present(

@@ -1,13 +1,21 @@
 // Who may register, and what an invite does for a newcomer: account and membership are there together or not at all.
 import assert from "node:assert/strict";
+import { appoint } from "../../kv/accounts/admins.ts";
 import { logIn } from "../../kv/accounts/login.ts";
+import { setSuspended } from "../../kv/accounts/suspension.ts";
 import { authenticate } from "../../kv/accounts/verify.ts";
 import type { Core } from "../../kv/core.ts";
 import { keys } from "../../kv/keys.ts";
 import type { Principal } from "../../kv/principal.ts";
 import type { Invite } from "../../kv/rooms/invite.ts";
-import { createInvite, revokeInvite } from "../../kv/rooms/invites.ts";
-import { listMembers } from "../../kv/rooms/members.ts";
+import { LIMITS } from "../../kv/limits.ts";
+import { acceptInvite } from "../../kv/rooms/accept.ts";
+import {
+  createInvite,
+  listInvites,
+  revokeInvite,
+} from "../../kv/rooms/invites.ts";
+import { addToRoom, listMembers } from "../../kv/rooms/members.ts";
 import { listRooms } from "../../kv/rooms/list.ts";
 import { register } from "../../kv/rooms/register.ts";
 import type { Signup } from "../../kv/settings.ts";
@@ -97,6 +105,37 @@ Deno.test("with SIGNUP=invite nobody registers without one", () =>
       ),
     );
     assert.deepEqual(await everything(store), before);
+  }));
+
+Deno.test("with SIGNUP=invite nobody who is suspended comes back by an invite of their own", () =>
+  inScene("invite", async (scene) => {
+    const { core, room, ada } = scene;
+    const bob = await person(core, "bob");
+    await run(core, addToRoom, { room, userId: "bob", role: "admin" }, ada);
+    const root = await person(core, "root");
+    await appoint(core, "root");
+    const suspend = (suspended: boolean) =>
+      run(core, setSuspended, { userId: "ada", suspended }, root);
+    const code = await invite(scene);
+    const accepted = () => run(core, acceptInvite, { code }, root);
+    const shown = async () =>
+      (await run(core, listInvites, { room }, bob)).items;
+
+    await suspend(true);
+    await assert.rejects(
+      signUp(core, "eve", { invite: code }),
+      refuses("gone"),
+    );
+    await assert.rejects(accepted(), refuses("gone"));
+    assert.deepEqual(await shown(), []);
+    // Until then it takes no place from others.
+    for (let more = 0; more < LIMITS.invitesPerRoom; more++) {
+      await run(core, createInvite, { room }, bob);
+    }
+
+    await suspend(false);
+    assert.equal(await usesLeft(scene, code), 1);
+    await signUp(core, "eve", { invite: code });
   }));
 
 Deno.test("with SIGNUP=closed nobody registers, invite or not", () =>
