@@ -33,7 +33,7 @@ export async function requireAdmin(
   return [check];
 }
 
-/** Makes a user an admin. Throws `not_found`, and `conflict` for a service's account. */
+/** Makes a user an admin, and restores a suspended one: else it would help nobody. Throws `not_found`, and `conflict` for a service's account. */
 export async function appoint(
   { store, clock, feed }: Pick<Core, "store" | "clock" | "feed">,
   user: string,
@@ -46,8 +46,9 @@ export async function appoint(
     if (value.service) {
       throw new Refused("conflict", "That is the account of a service.");
     }
-    if (value.role === "admin") return true;
-    const appointed: LiveProfile = { ...value, role: "admin" };
+    const { suspendedAt, ...rest } = value;
+    if (value.role === "admin" && suspendedAt === undefined) return true;
+    const appointed: LiveProfile = { ...rest, role: "admin" };
     const outcome = await feed.commit({
       checks: [{ key, version }],
       mutations: [{ key, value: appointed }],

@@ -1,6 +1,6 @@
 // Users who are kept out: by which ways, at once, and who may do that to whom.
 import assert from "node:assert/strict";
-import { appoint } from "../../kv/accounts/admins.ts";
+import { appoint, appointByName } from "../../kv/accounts/admins.ts";
 import { deleteMe } from "../../kv/accounts/deletion.ts";
 import { logIn } from "../../kv/accounts/login.ts";
 import { createSession, findUser } from "../../kv/accounts/made_users.ts";
@@ -206,6 +206,20 @@ Deno.test("of two admins who suspend each other at once one is too late", () =>
     });
     await assert.rejects(set(core, two.user, true, one), suspended);
     await set(core, one.user, false, two);
+  }));
+
+Deno.test("whom the task makes an admin can sign in, suspended before or not", () =>
+  inWorld(async (world) => {
+    const { core } = world;
+    const { root, suspend } = await people(world);
+    for (let twice = 0; twice < 2; twice++) {
+      await suspend();
+      await appointByName(core, core.accounts.passwords, "ada");
+      const { accessToken } = await run(core, logIn, FORM);
+      const ada = await authenticate(core, accessToken, CALLER);
+      await set(core, root.user, true, ada);
+      await set(core, root.user, false, ada);
+    }
   }));
 
 Deno.test("who is suspended on the way in gets no session", () =>
