@@ -1,6 +1,7 @@
 // The README as somebody uses it: its conversation is pasted into a shell, and what comes back is held against what it shows.
 import assert from "node:assert/strict";
 import { firstSteps } from "../routes/documents/first_steps.ts";
+import { OLDEST_DENO } from "./oldest_deno.ts";
 import { startServer } from "./server.ts";
 
 const readme = Deno.readTextFileSync(new URL("../README.md", import.meta.url));
@@ -44,6 +45,21 @@ Deno.test("every link within the documents leads somewhere", () => {
     for (const [, link] of links) {
       assert.ok(isThere(new URL(link!, page)), `${page.pathname}: ${link}`);
     }
+  }
+});
+
+Deno.test("the documents name those Denos that the tests run on", () => {
+  const named = (page: string, form: RegExp) => {
+    const text = Deno.readTextFileSync(new URL(`../${page}`, import.meta.url));
+    return [...new Set([...text.matchAll(form)].map(([, version]) => version))];
+  };
+  for (const page of ["README.md", "CONTRIBUTING.md", "docs/dependencies.md"]) {
+    const fetched = named(page, /deno@(\d+\.\d+\.\d+)/g);
+    assert.deepEqual(fetched, [Deno.version.deno], page);
+  }
+  for (const page of ["README.md", "docs/deploy.md"]) {
+    const promised = named(page, /from (\d+\.\d+\.\d+) on/g);
+    assert.deepEqual(promised, [OLDEST_DENO], page);
   }
 });
 
