@@ -17,13 +17,10 @@ export function serveNative(
   app: Answering,
   { host, port }: { readonly host: string; readonly port: number },
 ): Serving {
-  const cut = new AbortController();
-  const server = Deno.serve({
-    hostname: host,
-    port,
-    signal: cut.signal,
-    onListen: () => {},
-  }, answerNative(app));
+  const server = Deno.serve(
+    { hostname: host, port, onListen: () => {} },
+    answerNative(app),
+  );
   return {
     port: server.addr.port,
     async close(graceMs) {
@@ -32,8 +29,10 @@ export function serveNative(
       for (let turn = 0; turn < 2; turn++) {
         await new Promise((resolve) => setTimeout(resolve));
       }
-      const timer = setTimeout(() => cut.abort(), graceMs);
-      await server.shutdown();
+      // What hangs longer can't be cut: a signal throws when the server is shutting down. It ends with the process.
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, graceMs);
+      await Promise.race([server.shutdown(), late.promise]);
       clearTimeout(timer);
     },
   };

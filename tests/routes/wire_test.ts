@@ -122,3 +122,24 @@ test(
   },
   generous,
 );
+
+Deno.test("an end waits for an answer that hangs no longer than it is to", async () => {
+  for (const listen of [serve, serveNative]) {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<Response>();
+    const { port, close } = await listen({
+      fetch() {
+        asked.resolve();
+        return answer.promise;
+      },
+    }, { host: "127.0.0.1", port: 0 });
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(
+      new TextEncoder().encode("GET / HTTP/1.1\r\nHost: kvorum.test\r\n\r\n"),
+    );
+    await asked.promise;
+    await close(10);
+    answer.resolve(new Response(null));
+    connection.close();
+  }
+});
