@@ -39,13 +39,16 @@ export interface ClientOptions {
 
 /** As many may be in flight on one socket. */
 const IN_FLIGHT = 64;
-/** As long as the ULIDs that clients make, of which the number is a part. */
-const CLIENT_ID = `01J00000000000000B${NUMBER}`;
 /** Under which everything is asked but messages, whose numbers begin with 1. */
 const ASKED = 0;
+const REPEATED = '"duplicate":true';
 
 export class Client implements SocketListener, Listener {
+  static #made = 0;
+
   readonly reader: Reader;
+  /** Whoever comes back must not say again what was said. */
+  readonly #life = ++Client.#made;
   #socket!: Socket;
   #envelope: Envelope | null = null;
   #sent = 0;
@@ -125,7 +128,7 @@ export class Client implements SocketListener, Listener {
     if (this.#sent - this.#acknowledged >= IN_FLIGHT) {
       throw new Error("A client had too many messages in flight.");
     }
-    this.#envelope ??= new Envelope(messageTo(room));
+    this.#envelope ??= new Envelope(messageTo(room, this.#life));
     const id = ++this.#sent;
     this.#dueAt[id % IN_FLIGHT] = dueAt;
     this.reader.awaited++;
@@ -164,6 +167,7 @@ export class Client implements SocketListener, Listener {
       this.#answer = null;
       return answer?.(text);
     }
+    if (text.includes(REPEATED)) throw new Error("A message was a repeat.");
     this.#acknowledged++;
     this.#lastReply = text;
     this.watcher.acknowledged?.(
@@ -181,8 +185,12 @@ export class Client implements SocketListener, Listener {
   }
 }
 
-/** The command that sends a message, for an envelope. */
-export function messageTo(room: string): string {
-  const data = { room, clientId: CLIENT_ID, text: TEXT };
+/**
+ * The command that sends a message, for an envelope.
+ * @param life of the client; with the number it makes a `clientId` as long as the ULIDs that clients make
+ */
+export function messageTo(room: string, life: number): string {
+  const clientId = `01J${String(life).padStart(15, "0")}${NUMBER}`;
+  const data = { room, clientId, text: TEXT };
   return JSON.stringify({ type: "message.send", id: NUMBER, data });
 }

@@ -49,7 +49,7 @@ Deno.test("textFrame makes masked frames of every length that a header is writte
 });
 
 Deno.test("Envelope writes number and time into a message with 200 bytes of text", () => {
-  const envelope = new Envelope(messageTo("room1"));
+  const envelope = new Envelope(messageTo("room1", 1));
   envelope.write(7, 1);
   const { type, id, data } = JSON.parse(unmask(envelope.write(12, 3456.789)));
   assert.deepEqual([type, id, data.room], [
