@@ -52,7 +52,7 @@ export class Draft {
     readonly base: RoomState,
     commit: string,
     now: number,
-    private readonly fold: Fold | null = null,
+    readonly fold: Fold | null = null,
   ) {
     this.#unfolded = { ...(fold ?? base.head).unfolded };
     this.#senders = Object.keys(this.#unfolded).length;
@@ -119,7 +119,6 @@ export class Draft {
   /** How many messages a user, who must have been met as a sender, has sent in the room. */
   sentCount(user: string): number {
     return (this.base.sender(user)?.count ?? 0) +
-      (this.base.head.unfolded?.[user] ?? 0) +
       (this.#sent.get(user)?.size ?? 0);
   }
 

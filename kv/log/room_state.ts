@@ -9,8 +9,8 @@ import {
   entriesOf,
   type Fold,
   fold,
-  isDue,
   readTail,
+  spaceFor,
   type TailEntry,
 } from "./tail.ts";
 
@@ -68,7 +68,8 @@ export class RoomState {
 
   /** What is to be folded by the next commit, if anything. */
   async fold(due: Due): Promise<Fold | null> {
-    if (!isDue(this.#head, due)) return null;
+    const space = spaceFor(this.#head, due);
+    if (space === null) return null;
     const tail = this.#tail ??= await readTail(
       this.store,
       this.room,
@@ -77,7 +78,7 @@ export class RoomState {
     const unmet = new Set(tail.map(({ sender }) => sender))
       .difference(this.#senders);
     for (const user of unmet) await this.meetSender(user);
-    return fold(this.room, tail, this.#senders);
+    return fold(this.room, this.#head, tail, this.#senders, space);
   }
 
   setMember(user: string, member: Member | null): void {
@@ -93,8 +94,16 @@ export class RoomState {
     if (this.#senders.size > KNOWN_USERS) this.#senders.clear();
   }
 
-  /** Takes over what was committed, here or elsewhere, above the present head, and the head it made. */
-  advance(rows: readonly LogRow[], head: Head, version: string | null): void {
+  /**
+   * Takes over what was committed, here or elsewhere, above the present head, and the head it made.
+   * @param fold what was brought up by the way, where it is known
+   */
+  advance(
+    rows: readonly LogRow[],
+    head: Head,
+    version: string | null,
+    fold: Fold | null = null,
+  ): void {
     for (const row of rows) {
       if ("frame" in row) continue;
       if (row.event.type === "member.left") {
@@ -105,6 +114,9 @@ export class RoomState {
       ) {
         this.setMember(row.event.data.user, row.event.data.member);
       }
+    }
+    for (const [user, until] of fold?.reached ?? []) {
+      this.#senders.get(user)?.stored(until);
     }
     if (this.#tail !== null) {
       const entries = entriesOf(rows);
@@ -121,9 +133,7 @@ export class RoomState {
     let count = tail.findIndex(({ seq }) => seq > until);
     if (count === 0) return;
     if (count < 0) count = tail.length;
-    const folded = Map.groupBy(tail.splice(0, count), ({ sender }) => sender);
-    for (const [user, entries] of folded) {
-      this.#senders.get(user)?.stored(entries);
-    }
+    const folded = new Set(tail.splice(0, count).map(({ sender }) => sender));
+    for (const user of folded) this.#senders.get(user)?.stored(until);
   }
 }

@@ -21,13 +21,27 @@ const PAGE = 16;
 /** How many of a sender's latest `clientId`s are remembered, for ever (protocol.md: at least 256). */
 export const REMEMBERED_CLIENT_IDS = 256;
 
-/** A sender as the room's writer remembers it: as stored, and the `clientId`s that came since. */
+/** What may be written of senders' rows: their number, and what they weigh. */
+export interface Space {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** A sender's rows as they are to be: the open one, and pages that are full. */
+export interface BroughtUp extends Space {
+  readonly open: string;
+  readonly pages: readonly FullPage[];
+  /** The `seq` of the last message they tell of. */
+  readonly until: number;
+}
+
+/** A sender as the room's writer remembers it: as stored, and what was sent since. */
 export class Sender {
   /** The latest `clientId`s, oldest first, with the `seq` of their messages. */
   readonly recent = new Map<string, number>();
   #open: Ledger;
-  /** The last `seq` in the rows when they were read. */
-  readonly #read: number;
+  /** What the rows don't tell of yet, oldest first. */
+  readonly #pending: Entry[] = [];
   /** The last `seq` known. */
   #last: number;
 
@@ -38,31 +52,24 @@ export class Sender {
     this.#open = open;
     const entries = [...pages.flatMap((page) => page.entries), ...open.entries];
     for (const { clientId, seq } of entries) this.#remember(clientId, seq);
-    this.#read = this.#last = entries.at(-1)?.seq ?? 0;
+    this.#last = entries.at(-1)?.seq ?? 0;
   }
 
-  /** How many messages the rows tell of. */
+  /** How many messages were sent. */
   get count(): number {
-    return this.#open.before + this.#open.entries.length;
+    return this.#open.before + this.#open.entries.length + this.#pending.length;
   }
 
-  /** What the open row weighs at most. */
-  get openBytes(): number {
-    return this.#open.entries.reduce(
-      (bytes, { clientId }) => bytes + entryBytes(clientId),
-      0,
-    );
-  }
-
-  /** Whether that many entries more end with the last one of a page. */
-  fillsPage(more: number): boolean {
-    return (this.#open.entries.length + more) % PAGE === 0;
+  /** The `seq` of the first message that the rows don't tell of, if there is one. */
+  get firstPending(): number | undefined {
+    return this.#pending[0]?.seq;
   }
 
   /** Takes over what was committed. What is known already, read ahead of its news, is passed over. */
   add({ clientId, seq }: Entry): void {
     if (seq <= this.#last) return;
     this.#last = seq;
+    this.#pending.push({ clientId, seq });
     this.#remember(clientId, seq);
     if (this.recent.size > REMEMBERED_CLIENT_IDS) {
       this.recent.delete(this.recent.keys().next().value!);
@@ -75,28 +82,46 @@ export class Sender {
     this.recent.set(clientId, seq);
   }
 
-  /** The rows as they will be with more messages: the open one, and pages that are full. */
-  with(more: readonly Entry[]): { open: string; pages: FullPage[] } {
-    const { open, full } = this.#turned(more);
-    return {
-      open: format(open),
-      pages: full.map((page) => ({
-        last: page.entries.at(-1)!.seq,
-        value: format(page),
-      })),
-    };
+  /** The rows with as much of what is pending as there is space for; null where there is for nothing. */
+  bringUp(space: Space): BroughtUp | null {
+    let count = 0;
+    let rows = 1;
+    let bytes = this.#open.entries.reduce(
+      (sum, { clientId }) => sum + entryBytes(clientId),
+      0,
+    );
+    for (const { clientId } of this.#pending) {
+      const fillsPage = (this.#open.entries.length + count + 1) % PAGE === 0;
+      const more = {
+        rows: rows + (fillsPage ? 1 : 0),
+        bytes: bytes + entryBytes(clientId),
+      };
+      if (more.rows > space.rows || more.bytes > space.bytes) break;
+      ({ rows, bytes } = more);
+      count++;
+    }
+    if (count === 0) return null;
+    const { open, full } = this.#turned(count);
+    const pages = full.map((page) => ({
+      last: page.entries.at(-1)!.seq,
+      value: format(page),
+    }));
+    const until = this.#pending[count - 1]!.seq;
+    return { open: format(open), pages, until, rows, bytes };
   }
 
-  /** Takes note that the rows were stored so, here or by another isolate. */
-  stored(more: readonly Entry[]): void {
-    this.#open = this.#turned(more).open;
+  /** Takes note that the rows tell of everything up to there, written here or by another isolate. */
+  stored(until: number): void {
+    const left = this.#pending.findIndex(({ seq }) => seq > until);
+    const count = left < 0 ? this.#pending.length : left;
+    if (count === 0) return;
+    this.#open = this.#turned(count).open;
+    this.#pending.splice(0, count);
   }
 
-  #turned(more: readonly Entry[]) {
+  #turned(count: number) {
     const { before, entries } = this.#open;
-    // They may have been read ahead of the head that is known.
-    const added = more.filter(({ seq }) => seq > this.#read);
-    return turnPages(before, [...entries, ...added]);
+    return turnPages(before, [...entries, ...this.#pending.slice(0, count)]);
   }
 }
 

@@ -4,7 +4,7 @@ import { keys } from "../keys.ts";
 import type { Mutation, Store } from "../store.ts";
 import { type LogRow, toMessage } from "./event.ts";
 import { type Folded, foldedOf, type Head } from "./head.ts";
-import { entryBytes, type Sender } from "./sent.ts";
+import type { Sender, Space } from "./sent.ts";
 
 /** A message whose sender's row does not have it yet. */
 export interface TailEntry {
@@ -23,24 +23,32 @@ export interface Due {
   readonly fewest: number;
   readonly most: number;
   readonly senders: number;
+  /** So many rows go into a commit at least: more would make whoever waits for it wait longer. */
+  readonly rows: number;
 }
 
 export const DUE: Due = {
   perSender: 16,
   fewest: 64,
-  most: 2048,
+  most: 1024,
   senders: 300,
+  rows: 48,
 };
 /** How much of a commit it may take. */
-const SHARE = { rows: 440, bytes: 320 * 1024 };
+const MOST: Space = { rows: 440, bytes: 320 * 1024 };
+/** One row for so many messages in the tail: the longer it is, the faster it gets shorter. */
+const MESSAGES_PER_ROW = 20;
 
-/** What brings the senders' rows up to a later place, as part of a commit. */
+/** What brings senders' rows up to a later place, as part of a commit. */
 export interface Fold {
+  /** Up to where everybody's rows tell what was sent: some tell more. */
   readonly folded: Folded;
-  /** What is left for later. */
+  /** How many messages each sender has sent since. */
   readonly unfolded: Readonly<Record<string, number>>;
   readonly rows: readonly Mutation[];
   readonly bytes: number;
+  /** The `seq` that each sender's rows reach with it. */
+  readonly reached: ReadonlyMap<string, number>;
 }
 
 /** Reads the tail of the log that belongs to a head. */
@@ -69,52 +77,50 @@ function toEntry({ seq, n, sender, clientId }: TailEntry): TailEntry {
   return { seq, n, sender, clientId };
 }
 
-/** Whether the senders' rows should be brought up with the next commit. */
-export function isDue(head: Head, due: Due): boolean {
+/** What the next commit may write of senders' rows; null where none are due. */
+export function spaceFor(head: Head, due: Due): Space | null {
   const messages = head.n - foldedOf(head).n;
-  if (messages < due.fewest) return false;
+  if (messages < due.fewest) return null;
   const senders = Object.keys(head.unfolded ?? {}).length;
-  return senders >= due.senders ||
-    messages >= Math.min(due.perSender * senders, due.most);
+  if (senders >= due.senders) return MOST;
+  if (messages < Math.min(due.perSender * senders, due.most)) return null;
+  const rows = Math.max(due.rows, messages / MESSAGES_PER_ROW);
+  return { ...MOST, rows: Math.min(rows, MOST.rows) };
 }
 
-/** As much of the tail as fits into a commit, from its beginning. Everybody in it must have been met. */
+/** Whoever has waited longest first, each with all they have sent, as far as it fits. Everybody must have been met. */
 export function fold(
   room: string,
+  head: Head,
   tail: readonly TailEntry[],
   senders: ReadonlyMap<string, Sender>,
+  space: Space,
 ): Fold {
-  const bySender = new Map<string, TailEntry[]>();
-  const size = { rows: 0, bytes: 0 };
-  let taken = 0;
-  for (const entry of tail) {
-    const own = bySender.get(entry.sender);
-    const sender = senders.get(entry.sender)!;
-    // The open row once, and a page where it is the last one of it.
-    const rows = (own ? 0 : 1) +
-      (sender.fillsPage((own?.length ?? 0) + 1) ? 1 : 0);
-    const bytes = entryBytes(entry.clientId) + (own ? 0 : sender.openBytes);
-    if (
-      size.rows + rows > SHARE.rows || size.bytes + bytes > SHARE.bytes
-    ) break;
-    size.rows += rows;
-    size.bytes += bytes;
-    if (own) own.push(entry);
-    else bySender.set(entry.sender, [entry]);
-    taken++;
-  }
-  const { seq, n } = tail[taken - 1]!;
-  const unfolded: Record<string, number> = {};
-  for (const { sender } of tail.slice(taken)) {
-    unfolded[sender] = (unfolded[sender] ?? 0) + 1;
-  }
   const rows: Mutation[] = [];
-  for (const [user, entries] of bySender) {
-    const { open, pages } = senders.get(user)!.with(entries);
-    rows.push({ key: keys.sender(room, user), value: open });
-    for (const { last, value } of pages) {
-      rows.push({ key: keys.sentPage(room, user, last), value });
+  const reached = new Map<string, number>();
+  const unfolded = { ...head.unfolded };
+  let folded = foldedOf(head);
+  let bytes = 0;
+  for (const { seq, n, sender: user } of tail) {
+    const sender = senders.get(user)!;
+    if (seq >= (sender.firstPending ?? Infinity) && !reached.has(user)) {
+      const left = {
+        rows: space.rows - rows.length,
+        bytes: space.bytes - bytes,
+      };
+      const up = sender.bringUp(left);
+      if (up === null) break;
+      rows.push({ key: keys.sender(room, user), value: up.open });
+      for (const { last, value } of up.pages) {
+        rows.push({ key: keys.sentPage(room, user, last), value });
+      }
+      bytes += up.bytes;
+      reached.set(user, up.until);
     }
+    if (seq > (reached.get(user) ?? Infinity)) break;
+    folded = { seq, n };
+    unfolded[user]!--;
+    if (unfolded[user] === 0) delete unfolded[user];
   }
-  return { folded: { seq, n }, unfolded, rows, bytes: size.bytes };
+  return { folded, unfolded, rows, bytes, reached };
 }

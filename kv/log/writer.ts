@@ -164,7 +164,7 @@ class RoomWriter {
       await this.#requeue(taken, outcome.moved ? state : null);
       return false;
     }
-    state.advance(draft.rows, draft.head, outcome.version);
+    state.advance(draft.rows, draft.head, outcome.version, draft.fold);
     if (outcome.version === null) this.#state = null;
     settle(taken);
     await repliesFirst();

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import type { Principal } from "../../kv/principal.ts";
 import { getRoom } from "../../kv/rooms/change.ts";
-import { foldedOf } from "../../kv/log/head.ts";
+import { foldedOf, type Head } from "../../kv/log/head.ts";
 import { keys } from "../../kv/keys.ts";
 import { countSent, Sender } from "../../kv/log/sent.ts";
-import { DUE, fold, type TailEntry } from "../../kv/log/tail.ts";
+import { DUE, fold, spaceFor, type TailEntry } from "../../kv/log/tail.ts";
 import { inWorld, run } from "../accounts/world.ts";
 import { headOf, people, roomOf, say, watchCommits } from "./world.ts";
 
@@ -72,10 +72,14 @@ Deno.test("isolates that take turns bring up what the other sent", () =>
     const all = await people(core, "ada", "bob", "cyd");
     const room = await roomOf(core, all[0]!, { bob: "member", cyd: "member" });
     const isolates = [core, isolate()];
+    const commits = watchCommits(store);
     for (const i of numbers(400)) {
       const one = pick(isolates, Math.floor(i / 7));
       await say(one, room, pick(all, i), "hi", `${i}`);
     }
+    const pages = commits.flatMap(({ mutations }) => mutations)
+      .filter(({ key }) => key[2] === "p");
+    assert.equal(new Set(pages.map(({ key }) => `${key}`)).size, pages.length);
     for (const i of numbers(400)) {
       const { duplicate } = await say(
         isolate(),
@@ -91,51 +95,129 @@ Deno.test("isolates that take turns bring up what the other sent", () =>
     assert.deepEqual(await countSent(store, asked), [134, 133, 133]);
   }));
 
-Deno.test("a fold takes what fits into a commit, from the front, and leaves the rest", () => {
-  const longest = "é".repeat(64);
-  const tail: TailEntry[] = numbers(2500).map((i) => ({
+Deno.test("what a row tells of already is not told again", () => {
+  const open = { before: 0, entries: [{ seq: 20, clientId: "a" }] };
+  const sender = new Sender(open);
+  sender.add({ seq: 20, clientId: "a" });
+  sender.add({ seq: 21, clientId: "b" });
+  assert.equal(sender.count, 2);
+  const space = { rows: 9, bytes: 9999 };
+  assert.equal(sender.bringUp(space)!.open, "0\n20 a\n21 b");
+  sender.stored(21);
+  assert.equal(sender.bringUp(space), null);
+});
+
+Deno.test("the longer the tail, the more of it goes into a commit", () => {
+  const spaceOf = (n: number, senders: number) =>
+    spaceFor({
+      n,
+      folded: { seq: 0, n: 0 },
+      unfolded: Object.fromEntries(numbers(senders).map((i) => [`s${i}`, 1])),
+    } as unknown as Head, DUE)?.rows;
+  assert.equal(spaceOf(63, 3), undefined);
+  assert.equal(spaceOf(64, 4), DUE.rows);
+  assert.equal(spaceOf(1023, 200), undefined);
+  assert.ok(spaceOf(1024, 200)! < 60);
+  assert.equal(spaceOf(6000, 200), 300);
+  assert.equal(spaceOf(60_000, 200), 440);
+  assert.equal(spaceOf(300, 300), 440);
+});
+
+Deno.test("a fold takes what fits into a commit, first who has waited longest", () => {
+  const count = 2500;
+  const senderOf = (i: number) => `s${i % 700}`;
+  const tail: TailEntry[] = numbers(count).map((i) => ({
     seq: i + 10,
     n: i + 1,
-    sender: `s${i % 700}`,
-    clientId: longest,
+    sender: senderOf(i),
+    clientId: "é".repeat(64),
   }));
-  const senders = new Map(numbers(700).map((i) => [`s${i}`, new Sender()]));
-  const aboutToFillAPage = new Map(
-    numbers(700).map((i) => {
-      const entries = numbers(15).map(() => ({ seq: 1, clientId: "c" }));
-      return [`s${i}`, new Sender({ before: 0, entries })];
-    }),
-  );
-  const shortest = tail.map((entry) => ({ ...entry, clientId: "d" }));
-  const most = fold("room", shortest, aboutToFillAPage);
-  assert.equal(most.rows.length, 440);
-  const left = new Set(tail);
-  let folded = { seq: 9, n: 0 };
-  for (let commits = 0; left.size > 0; commits++) {
-    assert.ok(commits < 50);
-    const part = fold("room", [...left], senders);
-    assert.ok(part.rows.length <= 440, `${part.rows.length} rows`);
-    const bytes = part.rows.reduce(
-      (sum, row) => sum + 2 * String("value" in row ? row.value : "").length,
-      0,
-    );
-    assert.ok(bytes <= 400 * 1024, `${bytes} bytes`);
-    assert.ok(part.folded.seq > folded.seq);
-    folded = part.folded;
-    for (const entry of left) {
-      if (entry.seq > folded.seq) break;
-      left.delete(entry);
-      senders.get(entry.sender)!.stored([entry]);
+  const everybody = new Set(tail.map(({ sender }) => sender));
+  for (const rows of [2, 48, 440]) {
+    for (const before of [0, 15]) {
+      const senders = new Map([...everybody].map((user) => {
+        const entries = numbers(before).map(() => ({ seq: 1, clientId: "c" }));
+        return [user, new Sender({ before: 0, entries })];
+      }));
+      for (const entry of tail) senders.get(entry.sender)!.add(entry);
+      const left = [...tail];
+      let head = {
+        folded: { seq: 9, n: 0 },
+        unfolded: countBy(left),
+      } as unknown as Head;
+      for (let commits = 0; left.length > 0; commits++) {
+        assert.ok(commits < 1000);
+        const space = { rows, bytes: 320 * 1024 };
+        const part = fold("room", head, left, senders, space);
+        assert.ok(part.rows.length <= rows, `${part.rows.length} rows`);
+        const bytes = part.rows.reduce(
+          (sum, row) =>
+            sum + 2 * String("value" in row ? row.value : "").length,
+          0,
+        );
+        assert.ok(bytes <= part.bytes && part.bytes <= space.bytes);
+        assert.ok(part.reached.size > 0 && part.reached.has(left[0]!.sender));
+        for (const [user, until] of part.reached) {
+          senders.get(user)!.stored(until);
+        }
+        const next = left.findIndex(({ seq, sender }) =>
+          seq >= (senders.get(sender)!.firstPending ?? Infinity)
+        );
+        left.splice(0, next < 0 ? left.length : next);
+        const first = left[0]?.seq ?? count + 10;
+        assert.deepEqual(part.folded, { seq: first - 1, n: first - 10 });
+        assert.deepEqual(part.unfolded, countBy(left));
+        head = { ...head, ...part };
+      }
+      for (const sender of senders.values()) {
+        assert.ok([3, 4].includes(sender.count - before));
+      }
     }
-    const counts = Object.values(part.unfolded);
-    assert.equal(counts.reduce((sum, count) => sum + count, 0), left.size);
   }
-  assert.deepEqual(folded, { seq: 2509, n: 2500 });
-  for (const sender of senders.values()) {
-    assert.ok(sender.count === 3 || sender.count === 4);
-  }
-  assert.ok(DUE.most < 2500);
 });
+
+function countBy(entries: readonly TailEntry[]): Record<string, number> {
+  const groups = Object.groupBy(entries, ({ sender }) => sender);
+  return Object.fromEntries(
+    Object.entries(groups).map(([sender, own]) => [sender, own!.length]),
+  );
+}
+
+Deno.test("a crowd's rows are brought up a few in each commit, and the tail stays short", () =>
+  inWorld(async ({ core, store, isolate }) => {
+    const crowd = await people(core, ...numbers(200).map((i) => `user-${i}`));
+    const [owner, ...others] = crowd;
+    const members = others.map(({ user }) => [user, "member"] as const);
+    const room = await roomOf(core, owner!, Object.fromEntries(members));
+    const commits = watchCommits(store);
+    for (const round of numbers(40)) {
+      await Promise.all(
+        crowd.map((who) => say(core, room, who, "hi", `${round}`)),
+      );
+      const head = await headOf(store, room);
+      const tail = head.n - foldedOf(head).n;
+      assert.ok(tail <= 3 * DUE.most, `${tail} messages in the tail`);
+      const asked = crowd.map(({ user }) => ({ room, user, head }));
+      const counts = await countSent(store, asked);
+      assert.deepEqual(new Set(counts), new Set([round + 1]));
+    }
+    const folds = commits.map(({ mutations }) =>
+      mutations.filter(({ key }) => key[2] === "s" || key[2] === "p").length
+    );
+    assert.ok(Math.max(...folds) <= 150, `${folds}`);
+    const sum = folds.reduce((all, rows) => all + rows, 0);
+    assert.ok(sum <= 8000 / 4, `${sum} rows`);
+    for (const round of numbers(40)) {
+      const { duplicate } = await say(
+        isolate(),
+        room,
+        crowd[round]!,
+        "hi",
+        `${round}`,
+      );
+      assert.ok(duplicate);
+    }
+  }));
 
 for (const clientId of ["c", "c".repeat(64)]) {
   Deno.test(`a crowd whose pages are all about to be full is taken in: clientIds of ${clientId.length}`, () =>

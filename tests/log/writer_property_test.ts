@@ -230,7 +230,7 @@ async function check(story: Story): Promise<void> {
         clock: clockOfIts,
         feed: new Feed(itsStore, clockOfIts, `of-${i}`),
         // So that a few messages are enough to bring their senders' rows up.
-        due: { perSender: 2, fewest: 3, most: 6, senders: 3 },
+        due: { perSender: 2, fewest: 3, most: 6, senders: 4, rows: 2 },
       };
       return { ...core, ...deps, logs: new RoomLogs(deps, 1) };
     });
