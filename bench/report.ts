@@ -36,6 +36,17 @@ export function spreadsOf(runs: readonly Figures[]): Spreads {
   return spreads;
 }
 
+/** As `median (least–most)`. */
+export function formatSpread(
+  name: FigureName,
+  { median, least, most }: Spread,
+): string {
+  const [middle, low, high] = [median, least, most].map((value) =>
+    formatFigure(name, value)
+  );
+  return `${middle} (${low}–${high})`;
+}
+
 /** The columns of one work: names on top, a row for each thing that is said. */
 export class Table {
   readonly #names: readonly FigureName[];

@@ -1,21 +1,24 @@
 // Writes what is made from the code into the documents, so that neither can say anything else: `deno task docs`.
+import { withFigures } from "../bench/page.ts";
 import { RATES } from "../kv/rates.ts";
 import { listSettings } from "../kv/settings.ts";
 import {
   asyncApiDocument,
   openApiDocument,
 } from "../routes/documents/documents.ts";
-
-const README = new URL("../README.md", import.meta.url);
+import { renderTable, replaceBetween } from "./markdown.ts";
 
 if (import.meta.main) {
-  await Deno.writeTextFile(
-    README,
-    withTables(await Deno.readTextFile(README)),
-  );
+  await rewrite("../README.md", withTables);
+  await rewrite("../bench/README.md", withFigures);
   for (const [name, text] of apiDocuments()) {
     await Deno.writeTextFile(new URL(name, import.meta.url), text);
   }
+}
+
+async function rewrite(name: string, renew: (page: string) => string) {
+  const page = new URL(name, import.meta.url);
+  await Deno.writeTextFile(page, renew(await Deno.readTextFile(page)));
 }
 
 /** The committed copies of the API documents, by their name in this folder. */
@@ -53,35 +56,4 @@ function limitsTable(): string {
     String(burst),
   ]);
   return renderTable(["what", "counted by", "on average", "at once"], rows);
-}
-
-function renderTable(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-): string {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length))
-  );
-  const line = (cells: readonly string[], fill: string) =>
-    `| ${
-      cells.map((cell, column) => cell.padEnd(widths[column]!, fill))
-        .join(" | ")
-    } |`;
-  return [
-    line(head, " "),
-    line(head.map(() => ""), "-"),
-    ...rows.map((row) => line(row, " ")),
-  ].join("\n");
-}
-
-function replaceBetween(page: string, marker: string, text: string): string {
-  const [open, close] = [`<!-- ${marker} -->`, `<!-- /${marker} -->`];
-  const start = page.indexOf(open);
-  const end = page.indexOf(close);
-  if (start < 0 || end < start) {
-    throw new Error(`The page needs the markers ${open} and ${close}`);
-  }
-  return `${page.slice(0, start + open.length)}\n\n${text}\n\n${
-    page.slice(end)
-  }`;
 }

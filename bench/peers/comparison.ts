@@ -1,6 +1,6 @@
 // Two servers beside each other: what each did, and how much better ours was.
-import { type FigureName, formatFigure, KINDS, namesIn } from "../figures.ts";
-import type { Spread, Spreads } from "../report.ts";
+import { type FigureName, KINDS, namesIn } from "../figures.ts";
+import { formatSpread, type Spreads } from "../report.ts";
 
 /** So many times the messages that the peer acknowledges in the same time. */
 export const GOAL = 5;
@@ -19,31 +19,29 @@ export function advantage(
   return KINDS[name].better === "more" ? our / their : their / our;
 }
 
-/** A line of names, and one for each figure. */
-export function linesOf(ours: Spreads, theirs: Spreads): string[] {
-  const row = (figure: string, our: string, their: string, times: string) =>
-    `${figure.padEnd(20)}${our.padEnd(28)}${their.padEnd(28)}${times}`
-      .trimEnd();
+/** A row of titles, and one for each figure. */
+export function rowsOf(ours: Spreads, theirs: Spreads): string[][] {
   return [
-    row("median (least–most)", "Kvorum", "Socket.IO + PostgreSQL", "better by"),
+    ["median (least–most)", "Kvorum", "Socket.IO + PostgreSQL", "better by"],
     ...namesIn(ours).map((name) => {
       const { label, unit, holds } = KINDS[name];
-      return row(
+      return [
         `${label} ${unit}`,
-        format(name, ours[name]!),
-        format(name, theirs[name]!),
+        formatSpread(name, ours[name]!),
+        formatSpread(name, theirs[name]!),
         // What only explains is neither better nor worse.
         holds === null
           ? ""
           : `${advantage(name, ours, theirs).toFixed(1)} times`,
-      );
+      ];
     }),
   ];
 }
 
-function format(name: FigureName, { median, least, most }: Spread): string {
-  const [middle, low, high] = [median, least, most].map((value) =>
-    formatFigure(name, value)
+/** The same as lines for a terminal. */
+export function linesOf(ours: Spreads, theirs: Spreads): string[] {
+  return rowsOf(ours, theirs).map(([figure, our, their, times]) =>
+    `${figure!.padEnd(20)}${our!.padEnd(28)}${their!.padEnd(28)}${times}`
+      .trimEnd()
   );
-  return `${middle} (${low}–${high})`;
 }

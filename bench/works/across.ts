@@ -17,7 +17,7 @@ export const across: Work = {
   layout: oneRoom(MEMBERS),
   isolates: 2,
   apart: true,
-  goals: {},
+  goals: { deliveryP99: 5 },
   async run({ serve, seeded: { tokens, rooms }, seconds }) {
     const server = await serve();
     const room = rooms[0]!.id;
