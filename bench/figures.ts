@@ -51,6 +51,7 @@ export const KINDS = {
   perAck: less("/ ack", "µs", 0),
   perSocket: less("/ socket", "kB", 1),
   serverCores: less("server", "cores", 2, null),
+  mainCores: less("main thread", "cores", 2, null),
   generatorCores: less("generator", "cores", 2, null),
   serverMB: less("server", "MB", 0, null),
 } as const satisfies Record<string, Kind>;

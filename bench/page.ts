@@ -36,10 +36,11 @@ function figuresTable({ full = {} }: Records): string {
 ${sourceOf(Object.values(full))}`;
 }
 
-/** One for each goal and for the processor's share; without goals one for each figure. */
+/** One for each goal and for the share of the processor; without goals one for each figure. */
 function rowsOfWork({ name, goals }: Work, { figures }: Recorded): string[][] {
   const shown = namesIn(figures).filter((figure) =>
-    figure === "serverCores" || figure in goals ||
+    figure.endsWith("Cores") && figure !== "generatorCores" ||
+    figure in goals ||
     (Object.keys(goals).length === 0 && KINDS[figure].holds !== null)
   );
   return shown.map((figure, i) => [

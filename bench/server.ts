@@ -20,6 +20,8 @@ export interface Usage {
   readonly at: number;
   /** Processor seconds so far. */
   readonly serverSeconds: number;
+  /** Of these those of the first process's main thread, on which its JavaScript runs. */
+  readonly mainSeconds: number;
   readonly ownSeconds: number;
   /** The server's resident size. */
   readonly bytes: number;
@@ -94,6 +96,7 @@ export function usageBetween(before: Usage, after: Usage) {
   const seconds = (after.at - before.at) / 1000;
   return {
     serverCores: (after.serverSeconds - before.serverSeconds) / seconds,
+    mainCores: (after.mainSeconds - before.mainSeconds) / seconds,
     generatorCores: (after.ownSeconds - before.ownSeconds) / seconds,
   };
 }
@@ -121,23 +124,29 @@ function commandOf({ transport, apart }: ServerOptions): string[] {
 
 /** Of processes that are one server together, and of those that they started and that have ended. */
 export async function readUsage(...pids: readonly number[]): Promise<Usage> {
-  // Deno itself reads /proc only with every permission there is.
-  const cat = new Deno.Command("cat", {
-    args: pids.flatMap((pid) => [`/proc/${pid}/stat`, `/proc/${pid}/status`]),
-    stderr: "null",
-  });
-  const told = new TextDecoder().decode((await cat.output()).stdout);
-  const { user, system } = process.cpuUsage();
-  const ticks = [...told.matchAll(TIMES)].flatMap(([, times]) =>
-    times!.split(" ").map(Number)
+  const main = `/proc/${pids[0]}/task/${pids[0]}/stat`;
+  const told = await read(
+    main,
+    ...pids.flatMap((pid) => [`/proc/${pid}/stat`, `/proc/${pid}/status`]),
   );
+  const { user, system } = process.cpuUsage();
+  const [thread = [], ...processes] = [...told.matchAll(TIMES)]
+    .map(([, times]) => times!.split(" ").map(Number));
   const kilobytes = [...told.matchAll(RESIDENT)].map(([, kB]) => Number(kB));
   return {
     at: performance.now(),
-    serverSeconds: sum(ticks) / TICKS_PER_SECOND,
+    serverSeconds: sum(processes.flat()) / TICKS_PER_SECOND,
+    // Without those of ended children, which are the process's.
+    mainSeconds: sum(thread.slice(0, 2)) / TICKS_PER_SECOND,
     ownSeconds: (user + system) / 1e6,
     bytes: sum(kilobytes) * 1024,
   };
+}
+
+/** Deno itself reads /proc only with every permission there is. */
+async function read(...files: readonly string[]): Promise<string> {
+  const cat = new Deno.Command("cat", { args: [...files], stderr: "null" });
+  return new TextDecoder().decode((await cat.output()).stdout);
 }
 
 function sum(numbers: readonly number[]): number {
