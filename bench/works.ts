@@ -7,6 +7,8 @@ import { idle } from "./works/idle.ts";
 import { lists } from "./works/lists.ts";
 import { pages } from "./works/pages.ts";
 import { paging } from "./works/paging.ts";
+import { pings } from "./works/pings.ts";
+import { profiles } from "./works/profiles.ts";
 import { rooms } from "./works/rooms.ts";
 import { senders } from "./works/senders.ts";
 import { start } from "./works/start.ts";
@@ -30,6 +32,8 @@ export const WORKS: readonly Work[] = [
   pages,
   start,
   across,
+  pings,
+  profiles,
   beside(senders),
   beside(talk),
   beside(rooms),

@@ -35,7 +35,12 @@ export interface ClientOptions {
   /** Looks at every event. */
   readonly thorough?: boolean;
   readonly resume?: Places;
+  /** What `send` sends; messages, unless it is something else. */
+  readonly saying?: Saying;
 }
+
+/** The command that is sent, for an envelope; each client has a `life` of its own. */
+export type Saying = (room: string, life: number) => string;
 
 /** As many may be in flight on one socket. */
 const IN_FLIGHT = 64;
@@ -56,6 +61,7 @@ export class Client implements SocketListener, Listener {
   readonly #dueAt = new Float64Array(IN_FLIGHT);
   #answer: ((text: string) => void) | null = null;
   #lastReply = "";
+  #saying: Saying = messageTo;
 
   private constructor(
     private readonly watcher: Watcher,
@@ -80,9 +86,10 @@ export class Client implements SocketListener, Listener {
     url: string,
     token: string,
     watcher: Watcher,
-    { thorough, ...hello }: ClientOptions,
+    { thorough, saying = messageTo, ...hello }: ClientOptions,
   ): Promise<Client> {
     const client = await Client.connect(url, watcher, thorough);
+    client.#saying = saying;
     await client.hello(token, hello);
     return client;
   }
@@ -123,12 +130,12 @@ export class Client implements SocketListener, Listener {
     return promise;
   }
 
-  /** Sends a message to a room, always the same one. Its time counts from when it was due. */
+  /** Sends a message, or what else it says, to a room, always the same one. Its time counts from when it was due. */
   send(room: string, dueAt = performance.now()): void {
     if (this.#sent - this.#acknowledged >= IN_FLIGHT) {
       throw new Error("A client had too many messages in flight.");
     }
-    this.#envelope ??= new Envelope(messageTo(room, this.#life));
+    this.#envelope ??= new Envelope(this.#saying(room, this.#life));
     const id = ++this.#sent;
     this.#dueAt[id % IN_FLIGHT] = dueAt;
     this.reader.awaited++;
@@ -185,12 +192,15 @@ export class Client implements SocketListener, Listener {
   }
 }
 
-/**
- * The command that sends a message, for an envelope.
- * @param life of the client; with the number it makes a `clientId` as long as the ULIDs that clients make
- */
+/** A message; life and number make a `clientId` as long as the ULIDs that clients make. */
 export function messageTo(room: string, life: number): string {
   const clientId = `01J${String(life).padStart(15, "0")}${NUMBER}`;
   const data = { room, clientId, text: TEXT };
   return JSON.stringify({ type: "message.send", id: NUMBER, data });
+}
+
+/** As many bytes, of which nothing is stored. */
+export function pingOf(room: string): string {
+  const data = { room, text: TEXT };
+  return JSON.stringify({ type: "ping", id: NUMBER, data });
 }

@@ -2,7 +2,7 @@
 import { type ServerProcess, usageBetween } from "../server.ts";
 import type { Figures } from "../figures.ts";
 import { eachOf } from "./at_once.ts";
-import { Client, type Watcher } from "./client.ts";
+import { Client, type Saying, type Watcher } from "./client.ts";
 import { pace } from "./pace.ts";
 import { Samples } from "./samples.ts";
 
@@ -16,6 +16,7 @@ export interface CrowdOptions {
   readonly batch: boolean;
   /** Those who have unsubscribed send only. */
   readonly subscribed: boolean;
+  readonly saying?: Saying;
 }
 
 /** Somebody in the crowd: a client of ours, or of a server that ours is held against. */
@@ -194,10 +195,11 @@ export class Crowd {
 }
 
 async function enterOurs(
-  ...[url, { token, room }, watcher, { batch, subscribed, thorough }]:
-    Parameters<Enter>
+  ...[url, { token, room }, watcher, { subscribed, ...options }]: Parameters<
+    Enter
+  >
 ): Promise<Client> {
-  const client = await Client.open(url, token, watcher, { batch, thorough });
+  const client = await Client.open(url, token, watcher, options);
   if (!subscribed) await client.ask("room.unsubscribe", { room });
   return client;
 }
