@@ -1,9 +1,11 @@
 // One isolate of a cluster under test: the server as main.ts starts it, in a worker, with a thread that can be frozen.
+import { systemClock } from "../../kv/clock.ts";
 import type { Fields } from "../../kv/journal.ts";
 import { readSettings } from "../../kv/settings.ts";
 import { openStore } from "../../kv/store.ts";
 import { type Running, start } from "../../routes/server.ts";
 import { COST } from "../accounts/world.ts";
+import { FakeClock } from "../fake_clock.ts";
 import { seeded } from "../protocol/random.ts";
 import { unsteady } from "../protocol/unsteady_store.ts";
 
@@ -15,6 +17,8 @@ export interface StartOrder {
   readonly transport: "node" | "native";
   /** Where given, the store answers late now and then. */
   readonly seed: number | null;
+  /** Its clock stands, so that it hears of nothing by polling. */
+  readonly stands: boolean;
 }
 
 export interface FreezeOrder {
@@ -53,19 +57,21 @@ scope.onmessage = async ({ data: order }) => {
 };
 
 async function open(
-  { database, secret, transport, seed }: StartOrder,
+  { database, secret, transport, seed, stands }: StartOrder,
 ): Promise<Running> {
   const settings = readSettings(
-    { PORT: "0", RATE_SCALE: "0", SECRET: secret, KV: ":memory:" },
+    { PORT: "0", RATE_SCALE: "0", SECRET: secret },
     "development",
   );
   const store = await openStore(database);
   const note = (event: string, fields?: Fields) =>
     faults.push(`${event} ${JSON.stringify(fields)}`);
   const quiet = () => {};
-  return await start(settings, {
+  // By its path the isolates choose how they wake each other, which must be as main.ts has it.
+  return await start({ ...settings, kv: database }, {
     journal: { debug: quiet, info: quiet, warn: note, error: note },
     transport,
+    clock: stands ? new FakeClock() : systemClock,
     passwords: { cores: 1, cost: COST },
     store: seed === null ? store : unsteady(store, seeded(seed)),
   });

@@ -111,12 +111,14 @@ export interface ClusterOptions {
   readonly transport: "node" | "native";
   /** Makes the stores answer late now and then. */
   readonly random?: Random;
+  /** Their clocks stand, so that they hear of nothing by polling. */
+  readonly stand?: boolean;
 }
 
 /** Runs a test against isolates of its own over a database file of their own, and ends them. */
 export async function clustered(
   test: (isolates: readonly [Isolate, Isolate, ...Isolate[]]) => Promise<void>,
-  { isolates: count, transport, random }: ClusterOptions,
+  { isolates: count, transport, random, stand = false }: ClusterOptions,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   const database = `${folder}/kvorum.db`;
@@ -131,6 +133,7 @@ export async function clustered(
           secret,
           transport,
           seed: random ? pickNumber(random, 0, 2 ** 31) : null,
+          stands: stand,
         }),
       );
     }

@@ -8,6 +8,8 @@ import { clustered, type Isolate } from "./isolates.ts";
 
 const ROUNDS = 1_000;
 const FROZEN_MS = 10_000;
+/** More than the doorbell keeps for an isolate that does not listen. */
+const RINGS = 300;
 
 async function must(
   isolate: Isolate,
@@ -134,6 +136,7 @@ for (const transport of ["node", "native"] as const) {
       });
       await must(here, ada, "PATCH", "/users/me", { displayName: "Countess" });
       await must(here, dan, "DELETE", "/auth/sessions");
+      await talk(a, room, RINGS);
       const [secret] = await say(a, room, ["secret"]);
       // What they do now waits for the thaw, and must be judged by what holds then.
       const refusals = [
@@ -142,7 +145,12 @@ for (const transport of ["node", "native"] as const) {
         b.ask("room.history", { room }),
       ];
       const byRest = frozen.ask(dan, "GET", "/users/me");
+      let answered = 0;
+      for (const answer of [...refusals, byRest]) {
+        void answer.then(() => answered++);
+      }
       await new Promise((resolve) => setTimeout(resolve, FROZEN_MS));
+      assert.equal(answered, 0, "it was not frozen");
       thaw();
 
       await b.until(({ type }) => type === "room.removed");
