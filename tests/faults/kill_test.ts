@@ -15,13 +15,13 @@ const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
 
 interface Way {
   readonly mode: Mode;
-  readonly isolates: string;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 const WAYS: Readonly<Record<string, Way>> = {
-  "one isolate over ws": { mode: "development", isolates: "1" },
-  "two isolates over ws": { mode: "development", isolates: "2" },
-  "an isolate for each core over native": { mode: "serve", isolates: "" },
+  "one isolate over ws": { mode: "development", env: { ISOLATES: "1" } },
+  "two isolates over ws": { mode: "development", env: { ISOLATES: "2" } },
+  "two isolates over native": { mode: "serve", env: { DENO_JOBS: "2" } },
 };
 
 for (const [name, way] of Object.entries(WAYS)) {
@@ -134,9 +134,12 @@ class Lives {
 
   async #start(): Promise<string> {
     const startedAt = performance.now();
-    const { mode, isolates } = this.way;
-    const env = { RATE_SCALE: "0", SECRET, ISOLATES: isolates };
-    const server = startServer(this.folder, mode, env);
+    const { mode, env } = this.way;
+    const server = startServer(this.folder, mode, {
+      RATE_SCALE: "0",
+      SECRET,
+      ...env,
+    });
     this.#server = server;
     void server.ended.then((end) => {
       if (this.#server === server) this.#fail(`ended by itself: ${end.stderr}`);
