@@ -5,7 +5,7 @@ import { Client } from "../protocol/client.ts";
 import { readHistory } from "../protocol/exactly_once.ts";
 import { Denokv, hasDenokv } from "../denokv.ts";
 import { fetchOldestDeno } from "../oldest_deno.ts";
-import { startOnDeploy } from "../server.ts";
+import { startOnDeploy, startServer } from "../server.ts";
 
 const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
 /** After SIGINT Deno Deploy waits for so long, then kills. */
@@ -113,6 +113,35 @@ for (const asked of [false, true]) {
       }),
   });
 }
+
+Deno.test({
+  name:
+    "who registered on Deno Deploy's Deno logs in on today's, which hashes the password anew, and again",
+  ignore: !hasDenokv,
+  fn: () =>
+    inFolder(async (folder, deno) => {
+      const denokv = new Denokv(folder);
+      await denokv.start();
+      const older = startOnDeploy(folder, deno, { SECRET, ...denokv.attached });
+      await older.url.then((url) => register(url, "ada"))
+        .finally(() => older.kill("SIGKILL"));
+      await older.ended;
+      const newer = startServer(folder, "production", {
+        SECRET,
+        ...denokv.settings,
+      });
+      try {
+        const form = { login: "ada", password: "correct horse battery" };
+        for (let times = 0; times < 2; times++) {
+          await ask(await newer.url, null, "POST", "/auth/login", form);
+        }
+      } finally {
+        newer.kill("SIGKILL");
+        await newer.ended;
+        await denokv.kill();
+      }
+    }),
+});
 
 for (
   const [what, env, said] of [
