@@ -126,7 +126,9 @@ export async function served(
     transport,
     ...parts,
   });
-  const { url, core, realtime } = running;
+  const { port, core, realtime } = running;
+  // Where it listens, whatever PUBLIC_URL says.
+  const url = `http://127.0.0.1:${port}`;
   const clients = new Set<Client>();
 
   const ask: Served["ask"] = async (who, method, path, json, headers = {}) => {
