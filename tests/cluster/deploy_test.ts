@@ -5,7 +5,7 @@ import { Client } from "../protocol/client.ts";
 import { readHistory } from "../protocol/exactly_once.ts";
 import { Denokv, hasDenokv } from "../denokv.ts";
 import { fetchOldestDeno } from "../oldest_deno.ts";
-import { startOnDeploy, startServer } from "../server.ts";
+import { runTask, startOnDeploy, startServer } from "../server.ts";
 
 const SECRET = crypto.getRandomValues(new Uint8Array(32)).toBase64();
 /** After SIGINT Deno Deploy waits for so long, then kills. */
@@ -113,6 +113,42 @@ for (const asked of [false, true]) {
       }),
   });
 }
+
+Deno.test({
+  name:
+    "on Deno Deploy's Deno a key and an admin that the tasks make with that Deno are known",
+  ignore: !hasDenokv,
+  fn: () =>
+    inFolder(async (folder, deno) => {
+      const denokv = new Denokv(folder);
+      await denokv.start();
+      const server = startOnDeploy(folder, deno, {
+        SECRET,
+        ...denokv.attached,
+      });
+      try {
+        const url = await server.url;
+        const { token } = await register(url, "ada");
+        const run = async (...[task, ...args]: [string, ...string[]]) => {
+          const { settings } = denokv;
+          const ended = await runTask(folder, task, args, settings, deno);
+          assert.deepEqual([ended.code, ended.stderr], [0, ""]);
+          return ended.stdout.trim();
+        };
+        const key = await run("key", "shop", "users");
+        await ask(url, key, "POST", "/admin/users", { username: "bob" });
+        await run("admin", "ada");
+        await assert.rejects(ask(url, token, "GET", "/users/me"));
+        const form = { login: "ada", password: "correct horse battery" };
+        const ada = await ask(url, null, "POST", "/auth/login", form);
+        await ask(url, ada.accessToken, "GET", "/admin/keys");
+      } finally {
+        server.kill("SIGKILL");
+        await server.ended;
+        await denokv.kill();
+      }
+    }),
+});
 
 Deno.test({
   name:
