@@ -18,7 +18,13 @@ import {
   Isolates,
   runFurtherIsolate,
 } from "./routes/isolates.ts";
-import { hosted, isOnDeploy, isSet, type Transport } from "./routes/listen.ts";
+import {
+  hosted,
+  isOnDeploy,
+  isSet,
+  onUnheard,
+  type Transport,
+} from "./routes/listen.ts";
 import { logUncaught, onSignal, printLine } from "./routes/process.ts";
 import { ListenError, urlOf } from "./routes/serve.ts";
 import { type Running, start } from "./routes/server.ts";
@@ -112,6 +118,7 @@ async function beside(mode: Mode, port: number): Promise<Running> {
 
 /** Every isolate of `deno serve --parallel` comes here. The process ends with the last of them. */
 async function host(): Promise<Deno.ServeDefaultExport> {
+  onUnheard(giveUp);
   const { running, journal } = await bootHosted().catch(giveUp);
   // At once, for in the same moment the runtime ends all sockets: `bye` must be before.
   onSignal(

@@ -3,6 +3,7 @@ import type { Realtime } from "../realtime/realtime.ts";
 import type { Entrance } from "./admission.ts";
 import {
   type Answering,
+  ListenError,
   serve,
   type Serving,
   type Sharing,
@@ -53,6 +54,41 @@ export function hosted(
     },
   };
 }
+
+/** The host has tried to listen by `load`, but it may be a turn later that this is heard of. */
+const UNHEARD_MS = 1_000;
+
+/**
+ * Tells why the host can't listen. It leaves only a rejection, over which the process would stay, heard by nobody.
+ * Later such a fault is of another connection, and nobody's end.
+ */
+export function onUnheard(tell: (error: ListenError) => void): void {
+  const told = (event: PromiseRejectionEvent) => {
+    const { reason } = event;
+    if (!ADDRESS_FAULTS.some((Fault) => reason instanceof Fault)) return;
+    // Also where ending takes a moment, nobody logs it as a fault of ours.
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const address = Deno.env.get("DENO_SERVE_ADDRESS") || "tcp:0.0.0.0:8000";
+    const why = reason instanceof Deno.errors.AddrInUse
+      ? "is taken: end what listens there, or"
+      : `can't be listened on (${reason.message}):`;
+    const message =
+      `${address} ${why} set DENO_SERVE_ADDRESS to another address, such as tcp:0.0.0.0:9000.`;
+    tell(new ListenError(message, reason));
+  };
+  addEventListener("unhandledrejection", told);
+  addEventListener("load", () => {
+    const disarm = () => removeEventListener("unhandledrejection", told);
+    Deno.unrefTimer(setTimeout(disarm, UNHEARD_MS));
+  });
+}
+
+const ADDRESS_FAULTS = [
+  Deno.errors.AddrInUse,
+  Deno.errors.AddrNotAvailable,
+  Deno.errors.PermissionDenied,
+];
 
 /** Whether Deno Deploy has started this program. */
 export function isOnDeploy(): boolean {

@@ -169,6 +169,27 @@ Deno.test("several isolates take no port that somebody has, though he would shar
     assert.match(stderr, new RegExp(`^Port ${port} on 127.0.0.1 is taken: `));
   }));
 
+Deno.test("an address that deno serve can't listen on ends it, and is told with what to set", () =>
+  inFolder(async (folder) => {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    const hint = "set DENO_SERVE_ADDRESS to another address, such as";
+    for (
+      const [address, why] of [
+        [`tcp:127.0.0.1:${port}`, "is taken: end what listens there, or"],
+        ["tcp:203.0.113.1:9000", "can't be listened on (Cannot assign"],
+      ] as const
+    ) {
+      const { code, stdout, stderr } = await startServer(folder, "serve", {
+        SECRET: STRONG,
+        DENO_SERVE_ADDRESS: address,
+      }).ended;
+      assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+      assert.ok(stderr.includes(`${address} ${why}`), stderr);
+      assert.ok(stderr.includes(hint), stderr);
+    }
+  }));
+
 Deno.test("an address for deno serve is refused where it would move us from our own", () =>
   inFolder(async (folder) => {
     for (const ISOLATES of ["1", "2"]) {
