@@ -92,7 +92,7 @@ export function runCommand(
   const parsed = found.input.safeParse(data);
   if (!parsed.success) {
     return Promise.resolve({
-      reply: errorFrame(id, toWireError(refuseInput(parsed.error))),
+      reply: errorFrame(id, toWireError(refuse(session, found, parsed.error))),
     });
   }
   return start(session, found, parsed.data).then(
@@ -107,6 +107,20 @@ export function runCommand(
       };
     },
   );
+}
+
+/** Who has not said hello is told that first: what they sent may be right after it. */
+function refuse(
+  session: Commanded,
+  found: UserOperation | SessionCommand,
+  error: z.ZodError,
+): unknown {
+  try {
+    if (!("fatal" in found)) session.requireEntry();
+    return refuseInput(error);
+  } catch (refusal) {
+    return refusal;
+  }
 }
 
 function start(

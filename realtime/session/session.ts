@@ -124,10 +124,17 @@ export class Session implements SocketEvents, Host, Commanded {
     const principal = token === undefined
       ? this.shown
       : await authenticate(this.shared.core, token, this.caller);
-    if (
-      principal === null || (this.shown ?? principal).user !== principal.user
-    ) {
-      throw new Refused("unauthenticated", "Hello needs one's own token.");
+    if (principal === null) {
+      throw new Refused(
+        "unauthenticated",
+        'Send an access token: {"type":"hello","id":"1","data":{"token":"…"}}.',
+      );
+    }
+    if ((this.shown ?? principal).user !== principal.user) {
+      throw new Refused(
+        "unauthenticated",
+        "This token is not of the user who opened the socket.",
+      );
     }
     // A socket hears whatever happens in one's rooms.
     requireScopes(principal, "rooms", "messages");

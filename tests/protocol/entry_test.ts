@@ -243,6 +243,8 @@ test("before hello every command but ping is hello_required, and does nothing", 
     for (
       const [type, data] of [
         ["message.send", { room, text: "hi" }],
+        ["message.send", {}],
+        ["room.subscribe", {}],
         ["room.subscribe", { room }],
         ["room.unsubscribe", { room }],
         ["room.history", { room }],
