@@ -39,12 +39,15 @@ const BACKSLASH = 0x5c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 
+/** What zod says before the rule itself, which is enough. */
+const ZOD_PREFIX = /^(Invalid (input|option)|Too (big|small)): (?=expected )/;
+
 function toFault({ path, message }: Issue): InputFault {
   return {
     path: path.map(String).join("."),
     message: message.endsWith(", received undefined")
       ? "is missing"
-      : message.replace(/^Invalid input: e/, "e"),
+      : message.replace(ZOD_PREFIX, ""),
   };
 }
 

@@ -23,14 +23,16 @@ export const username = z.string().regex(
   /^[A-Za-z0-9._-]{3,32}$/,
   "must be 3 to 32 of a-z, 0-9, '.', '_', '-'",
 );
-export const email = z.email().max(254);
+export const email = z.email("must be an e-mail address").max(254);
 /** A password one may choose; signing in takes any. */
 export const newPassword = secretText(8, LIMITS.passwordCodePoints);
 export const displayName = line(LIMITS.displayNameCodePoints);
 export const about = optionalProse(LIMITS.aboutCodePoints);
-export const avatar = z.url({ protocol: /^https?$/, hostname: /./ }).max(
-  LIMITS.avatarLength,
-);
+export const avatar = z.url({
+  protocol: /^https?$/,
+  hostname: /./,
+  error: "must be an http(s) URL",
+}).max(LIMITS.avatarLength);
 
 export const liveUser = z.object({
   id,

@@ -80,6 +80,40 @@ Deno.test("wrong types and operator objects are invalid, and errors say where", 
     assert.equal(problem.errors[0].path, "members.1");
   }));
 
+Deno.test("errors begin with the rule that was broken, not with what a library calls it", () =>
+  inApp(async ({ ask, join }) => {
+    const { token } = await join("ada");
+    const errorsOf = async (method: string, path: string, json?: unknown) => {
+      const answer = await ask(method, path, {
+        token,
+        ...(json ? { json } : {}),
+      });
+      return refused(answer, 400, "invalid").errors;
+    };
+    const expected = (path: string, message: string) => [{ path, message }];
+    assert.deepEqual(
+      await errorsOf("POST", "/rooms", { type: "club" }),
+      expected("type", 'expected one of "direct"|"group"|"channel"'),
+    );
+    assert.deepEqual(
+      await errorsOf("GET", "/rooms?limit=1000"),
+      expected("limit", "expected number to be <=100"),
+    );
+    assert.deepEqual(
+      await errorsOf("GET", "/rooms?limit=0"),
+      expected("limit", "expected number to be >=1"),
+    );
+    assert.deepEqual(
+      await errorsOf("PATCH", "/users/me", { avatar: "me.png" }),
+      expected("avatar", "must be an http(s) URL"),
+    );
+    const account = { username: "bob", password: "password of bob" };
+    assert.deepEqual(
+      await errorsOf("POST", "/auth/register", { ...account, email: "bob" }),
+      expected("email", "must be an e-mail address"),
+    );
+  }));
+
 Deno.test("hostile lists get a bounded list of errors", () =>
   inApp(async ({ ask, join }) => {
     const { token } = await join("ada");
