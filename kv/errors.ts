@@ -92,6 +92,16 @@ export function isRetryable(code: RefusalCode): boolean {
 }
 
 /** The one answer for what does not exist and for what the caller may not see. */
-export function notFound(): Refused {
-  return new Refused("not_found", "There is no such thing here.");
+export function notFound(
+  thing: "user" | "member" | "message" | "invite" | "session" | "key",
+): Refused {
+  return new Refused("not_found", `There is no such ${thing}.`);
+}
+
+/** The same of a room, and of whatever is in a room that the caller may not see. */
+export function noRoom(): Refused {
+  return new Refused(
+    "not_found",
+    "There is no such room, or you are not in it.",
+  );
 }

@@ -1,5 +1,5 @@
 // Who may do what in a room: one pure table of role and action for each type of room.
-import { notFound, Refused } from "./errors.ts";
+import { noRoom, Refused } from "./errors.ts";
 import type { Role, RoomType } from "./shapes.ts";
 
 /** Someone who is not in the room: sees a channel, sees nothing of other rooms. */
@@ -63,7 +63,7 @@ export function requireAllowed(
   standing: Standing,
 ): void {
   if (isAllowed(action, type, standing)) return;
-  if (!isAllowed("room.read", type, standing)) throw notFound();
+  if (!isAllowed("room.read", type, standing)) throw noRoom();
   throw new Refused(
     "forbidden",
     standing === "stranger"

@@ -2,7 +2,7 @@
 import type { Buffer } from "node:buffer";
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { notFound, Refused } from "../kv/errors.ts";
+import { Refused } from "../kv/errors.ts";
 import type { Realtime } from "../realtime/realtime.ts";
 import { WsAcceptor } from "../realtime/sockets/ws.ts";
 import {
@@ -39,7 +39,9 @@ async function knock(
   { method, url = "", headers, socket }: IncomingMessage,
 ): Promise<Admitted> {
   const parsed = URL.parse(url, "http://server");
-  if (parsed?.pathname !== SOCKET_PATH) throw notFound();
+  if (parsed?.pathname !== SOCKET_PATH) {
+    throw new Refused("not_found", `WebSockets are at ${SOCKET_PATH}.`);
+  }
   const header = (name: string) => headers[name]?.toString();
   requireHandshake(method, header);
   return await admit(realtime, entrance, {

@@ -67,7 +67,7 @@ export const revokeKey = userOperation({
     await requireAdmin(core, principal);
     const { store, clock, feed, accounts } = core;
     const row = await store.get<ServiceKey>(keys.serviceKey(key));
-    if (!row.value) throw notFound();
+    if (!row.value) throw notFound("key");
     // Nothing is checked: whoever writes this row checks it, so what is deleted stays deleted.
     await settle(clock, async () => {
       const outcome = await feed.commit(

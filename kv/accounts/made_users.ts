@@ -127,7 +127,7 @@ export async function requirePerson(
   userId: string,
 ): Promise<{ readonly profile: LiveProfile; readonly check: Check }> {
   const { key, value, version } = await readProfile(store, userId);
-  if (!value || isDeleted(value)) throw notFound();
+  if (!value || isDeleted(value)) throw notFound("user");
   return { profile: value, check: { key, version } };
 }
 

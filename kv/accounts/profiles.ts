@@ -1,7 +1,7 @@
 // Profiles: who a user is to others, and the public shapes made of it. Passwords live in a row of their own.
 import type * as z from "zod";
 import { toTimestamp } from "../clock.ts";
-import { notFound, Refused } from "../errors.ts";
+import { Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type {
   liveUser,
@@ -164,7 +164,12 @@ export async function requireUsers(
   const found = await readUsers(core, users);
   for (const user of users) {
     const profile = found.get(user);
-    if (profile === undefined || isDeleted(profile)) throw notFound();
+    if (profile === undefined || isDeleted(profile)) {
+      throw new Refused(
+        "not_found",
+        "There is no user with that id; a username is not an id.",
+      );
+    }
   }
 }
 

@@ -143,7 +143,7 @@ async function requireOwnSession(
   id: string,
 ): Promise<Session> {
   const session = await getSession(core.store, core.clock, id);
-  if (session?.user !== user) throw notFound();
+  if (session?.user !== user) throw notFound("session");
   return session;
 }
 

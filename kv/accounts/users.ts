@@ -42,7 +42,7 @@ export const getUser = userOperation({
   output: user,
   async run(core, { userId }) {
     const { value } = await readProfile(core.store, userId);
-    if (!value) throw notFound();
+    if (!value) throw notFound("user");
     return toUser(value);
   },
 });

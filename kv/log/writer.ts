@@ -1,6 +1,6 @@
 // The only way to change a room: one serial writer per room, which takes all that waits into one commit.
 import type { Clock } from "../clock.ts";
-import { notFound, Refused } from "../errors.ts";
+import { noRoom, Refused } from "../errors.ts";
 import { randomId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import type { Store } from "../store.ts";
@@ -180,7 +180,7 @@ class RoomWriter {
       const waiting = this.#queue[next]!;
       const size = draft.size;
       try {
-        if (draft.head.deleted) throw notFound();
+        if (draft.head.deleted) throw noRoom();
         const result = waiting.change(draft);
         waiting.answer = {
           result: result instanceof Promise ? await result : result,
@@ -203,7 +203,7 @@ class RoomWriter {
   async #read(): Promise<RoomState> {
     const { store } = this.deps;
     const head = await store.get<Head>(keys.head(this.room));
-    if (head.value === null) throw notFound();
+    if (head.value === null) throw noRoom();
     return new RoomState(store, this.room, head.value, head.version);
   }
 

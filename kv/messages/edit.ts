@@ -88,6 +88,6 @@ function toDeleted(message: Message, fallback: string) {
 async function requireMessage(draft: Draft, id: string): Promise<Message> {
   const seq = seqOfMessageId(id);
   const found = seq === null ? null : await draft.message(seq);
-  if (found === null || found.id !== id) throw notFound();
+  if (found === null || found.id !== id) throw notFound("message");
   return found;
 }

@@ -55,7 +55,7 @@ export const getMessage = userOperation({
   run(core, { room, messageId }, { user }) {
     return readAllowed(core, "message.read", room, user, async () => {
       const found = await readMessage(core, room, messageId);
-      if (found === null) throw notFound();
+      if (found === null) throw notFound("message");
       return found;
     });
   },

@@ -1,7 +1,7 @@
 // One's own read mark in a room: it only moves forward, in a row of its own, without moving the room's head.
 import * as z from "zod";
 import type { Core } from "../core.ts";
-import { notFound, Refused } from "../errors.ts";
+import { noRoom, Refused } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type { StoredEvent } from "../log/event.ts";
 import { toMessage } from "../log/event.ts";
@@ -34,7 +34,7 @@ export const markRead = userOperation({
       const key = keys.mark(user, room);
       const { value: mark, version } = await core.store.get<Mark>(key);
       // Removed since the room was read.
-      if (mark === null) throw notFound();
+      if (mark === null) throw noRoom();
       const moved = seq > mark.seq;
       const now = moved ? await markAt(core, { room, user, head }, seq) : mark;
       if (moved) {
@@ -70,6 +70,6 @@ async function markAt(
     return { v: 1, seq, n: toMessage(message.value).n, own };
   }
   const stored = event?.value as StoredEvent | null | undefined;
-  if (!stored) throw notFound();
+  if (!stored) throw noRoom();
   return { v: 1, seq, n: stored.n, own };
 }

@@ -1,6 +1,6 @@
 // Reads a room for somebody: what it is and how they stand in it, refused where they may not.
 import type { Core } from "../core.ts";
-import { notFound } from "../errors.ts";
+import { noRoom } from "../errors.ts";
 import { keys } from "../keys.ts";
 import type { Draft } from "../log/draft.ts";
 import type { Member } from "../log/event.ts";
@@ -28,7 +28,7 @@ export async function requireAccess(
   ]);
   const head = headRow!.value as Head | null;
   const member = memberRow!.value as Member | null;
-  if (head === null || head.deleted) throw notFound();
+  if (head === null || head.deleted) throw noRoom();
   requireAllowed(action, head.type, standingOf(member));
   return { head, member };
 }

@@ -137,7 +137,9 @@ export const revokeInvite = userOperation({
       await draft.meet(user);
       const { role } = requireActor(draft, "invite.manage", user)!;
       const invite = await draft.read<Invite>(keys.invite(room, code));
-      if (invite === null || !isAbove(role, invite.role)) throw notFound();
+      if (invite === null || !isAbove(role, invite.role)) {
+        throw notFound("invite");
+      }
       if (!invite.revoked) {
         writeInvite(
           draft,

@@ -144,7 +144,7 @@ async function meetBoth(
   await draft.meet(userId);
   const actor = requireActor(draft, action, user)!;
   const target = draft.member(userId);
-  if (target === null) throw notFound();
+  if (target === null) throw notFound("member");
   return { actor, target };
 }
 

@@ -1,7 +1,7 @@
 // Rooms as one of their members sees them: role, unread count, last message.
 import { readUsers, requireProfile, toUser } from "../accounts/profiles.ts";
 import type { Core } from "../core.ts";
-import { notFound } from "../errors.ts";
+import { noRoom } from "../errors.ts";
 import { keys } from "../keys.ts";
 import { type Member, toMessage } from "../log/event.ts";
 import { type Head, toRoom } from "../log/head.ts";
@@ -103,7 +103,7 @@ export async function requireJoinedRoom(
 ): Promise<JoinedRoom> {
   const heads = await readHeads(core, [room]);
   const [joined] = await readMyRooms(core, user, heads);
-  if (joined === undefined) throw notFound();
+  if (joined === undefined) throw noRoom();
   return joined;
 }
 

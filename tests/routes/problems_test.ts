@@ -15,6 +15,47 @@ Deno.test("an unknown address is not_found", () =>
     assert.match(detail, /no such address: \/docs/);
   }));
 
+Deno.test("not_found names what is not there, and says the same of rooms that are none and that others have", () =>
+  inApp(async ({ ask, join }) => {
+    const [ada, bob] = [await join("ada"), await join("bob")];
+    const { body } = await ask("POST", "/rooms", {
+      token: ada.token,
+      json: { type: "group" },
+    });
+    const messages = `/rooms/${body.id}/messages`;
+    const detailOf = async (
+      { token }: { token: string },
+      ...[method, path, json]: [string, string, unknown?]
+    ) => {
+      const answer = await ask(method, path, {
+        token,
+        ...(json ? { json } : {}),
+      });
+      return refused(answer, 404, "not_found").detail;
+    };
+    const hidden = "There is no such room, or you are not in it.";
+    for (const path of ["/rooms/none/messages", messages, `${messages}/none`]) {
+      assert.equal(await detailOf(bob, "GET", path), hidden);
+      if (path.endsWith("/none")) continue;
+      assert.equal(await detailOf(bob, "POST", path, { text: "hi" }), hidden);
+    }
+    assert.equal(
+      await detailOf(ada, "GET", `${messages}/none`),
+      "There is no such message.",
+    );
+    assert.equal(
+      await detailOf(ada, "POST", "/rooms", {
+        type: "group",
+        members: ["bob"],
+      }),
+      "There is no user with that id; a username is not an id.",
+    );
+    assert.equal(
+      await detailOf(ada, "DELETE", `/rooms/${body.id}/members/${bob.id}`),
+      "There is no such member.",
+    );
+  }));
+
 Deno.test("a socket's address without an upgrade says what is missing", () =>
   inApp(async ({ ask }) => {
     const { detail } = refused(await ask("GET", "/ws"), 404, "not_found");
