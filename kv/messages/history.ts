@@ -22,7 +22,7 @@ export const readHistory = userOperation({
     room: id,
     before: seq.optional().describe("A `seq`, exclusive"),
     after: seq.optional().describe("A `seq`, exclusive; 0 is the beginning"),
-    limit: page.limit,
+    limit: page.limit.describe(`Without it ${PAGE}`),
   }),
   output: z.object({
     items: z.array(message),

@@ -28,7 +28,9 @@ const input = z.object({
   type: roomType,
   name: roomName.optional(),
   description: description.optional(),
-  members: z.array(id).max(LIMITS.membersAtCreation).optional(),
+  members: z.array(id).max(LIMITS.membersAtCreation).optional().describe(
+    "Ids of users, yourself aside; a direct room takes just one",
+  ),
 }).superRefine(({ type, name, members }, context) => {
   const fault = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });

@@ -103,10 +103,13 @@ function byKey({ security }: JsonSchema): Markup | "" {
 function parametersOf(operation: JsonSchema): JsonSchema | null {
   const named = [operation["parameters"]].flat().filter(isRecord)
     .filter((parameter) => "name" in parameter);
-  const properties = named.map((parameter) => [
-    parameter["name"],
-    { ...at(parameter, "schema"), description: `in the ${parameter["in"]}` },
-  ]);
+  const properties = named.map((parameter) => {
+    const schema = at(parameter, "schema");
+    const { description } = schema;
+    const place = `In the ${parameter["in"]}`;
+    const told = description ? `${place}. ${description}` : place;
+    return [parameter["name"], { ...schema, description: told }];
+  });
   const required = named.filter(({ required }) => required === true)
     .map(({ name }) => name);
   return named.length === 0

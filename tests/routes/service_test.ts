@@ -42,6 +42,13 @@ Deno.test("pages need nothing from elsewhere and run nothing", () =>
     }
   }));
 
+Deno.test("/docs tells of a parameter where it goes and what it means", () =>
+  inApp(async ({ fetch }) => {
+    const page = await (await fetch("/docs")).text();
+    assert.match(page, /In the query\. Up to 100 ids, separated by commas/);
+    assert.match(page, /In the path/);
+  }));
+
 Deno.test("every link within /docs leads somewhere", () =>
   inApp(async ({ fetch }) => {
     const page = await (await fetch("/docs")).text();
