@@ -1,5 +1,11 @@
 // The bench: runs works, each time on a fresh server with a fresh copy of its seeded database, and prints what they did.
-import { parseArgs } from "node:util";
+import {
+  readArguments,
+  readCount,
+  readNumber,
+  readOrExplain,
+  UsageError,
+} from "./command_line.ts";
 import type { Figures } from "./figures.ts";
 import { describeMachine, type Form, readRecords, record } from "./recorded.ts";
 import { spreadsOf, Table } from "./report.ts";
@@ -20,45 +26,65 @@ ${WORKS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join("\n")}`;
 const QUICK = { runs: "3", seconds: "1.5" };
 const FULL = { runs: "5", seconds: "5" };
 
-const { values, positionals } = parseArgs({
-  args: Deno.args,
-  allowPositionals: true,
-  options: {
-    runs: { type: "string" },
-    seconds: { type: "string" },
-    isolates: { type: "string", default: "1" },
-    transport: { type: "string", default: "node" },
-    minutes: { type: "string", default: "60" },
-    quick: { type: "boolean", default: false },
-    record: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-const form: Form = values.quick ? "quick" : "full";
-const { runs, seconds } = { ...(values.quick ? QUICK : FULL), ...values };
-const options = {
-  seconds: Number(seconds),
-  isolates: Number(values.isolates),
-  transport: values.transport as Transport,
-};
+const { help, quick, keep, soaking, runs, works, options } = readOrExplain(
+  read,
+  USAGE,
+);
+const form: Form = quick ? "quick" : "full";
 
-if (values.help) console.log(USAGE);
+if (help) console.log(USAGE);
 else {
   console.log(`${await describeMachine()}, Deno ${Deno.version.deno}`);
-  if (positionals[0] === "soak") await soak(Number(values.minutes), options);
-  else Deno.exit(await runAll(chosen()) ? 0 : 1);
+  if (soaking) await soak(soaking, options);
+  else Deno.exit(await runAll(works) ? 0 : 1);
 }
 
-function chosen(): Work[] {
-  const unknown = positionals.filter((name) =>
+function read() {
+  const { values, positionals } = readArguments({
+    allowPositionals: true,
+    options: {
+      runs: { type: "string" },
+      seconds: { type: "string" },
+      isolates: { type: "string", default: "1" },
+      transport: { type: "string", default: "node" },
+      minutes: { type: "string", default: "60" },
+      quick: { type: "boolean", default: false },
+      record: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const { runs, seconds } = { ...(values.quick ? QUICK : FULL), ...values };
+  const minutes = readNumber("minutes", values.minutes);
+  const soaking = positionals[0] === "soak" ? minutes : null;
+  return {
+    help: values.help,
+    quick: values.quick,
+    keep: values.record,
+    soaking,
+    runs: readCount("runs", runs),
+    works: soaking ? [] : chosen(positionals, values.quick),
+    options: {
+      seconds: readNumber("seconds", seconds),
+      isolates: readCount("isolates", values.isolates),
+      transport: readTransport(values.transport),
+    },
+  };
+}
+
+function readTransport(name: string): Transport {
+  if (name === "node" || name === "native") return name;
+  throw new UsageError("--transport must be node or native.");
+}
+
+function chosen(names: readonly string[], onlyQuick: boolean): Work[] {
+  const unknown = names.filter((name) =>
     !WORKS.some((work) => work.name === name)
   );
   if (unknown.length > 0) {
-    console.error(`No such work: ${unknown.join(", ")}.\n\n${USAGE}`);
-    Deno.exit(2);
+    throw new UsageError(`No such work: ${unknown.join(", ")}.`);
   }
   return WORKS.filter(({ name, quick }) =>
-    positionals.length > 0 ? positionals.includes(name) : quick || !values.quick
+    names.length > 0 ? names.includes(name) : quick || !onlyQuick
   );
 }
 
@@ -79,7 +105,7 @@ async function runAll(works: readonly Work[]): Promise<boolean> {
 async function run(work: Work): Promise<boolean> {
   const figures: Figures[] = [];
   let table: Table | undefined;
-  for (let i = 1; i <= Number(runs); i++) {
+  for (let i = 1; i <= runs; i++) {
     const told = await onStage(work, options, (stage) => work.run(stage));
     table ??= new Table(work, told);
     table.run(i, told);
@@ -88,7 +114,7 @@ async function run(work: Work): Promise<boolean> {
   const spreads = spreadsOf(figures);
   table?.spreads(spreads);
   table?.goals(spreads, work.goals);
-  if (values.record) await record(form, work.name, spreads, Number(runs));
+  if (keep) await record(form, work.name, spreads, runs);
   const recorded = readRecords()[form]?.[work.name];
   return recorded === undefined || table === undefined ||
     table.recorded(spreads, recorded.figures);

@@ -1,5 +1,10 @@
 // Kvorum beside a chat server as one begins with Socket.IO and PostgreSQL: the same talk by both in turns, in one run.
-import { parseArgs } from "node:util";
+import {
+  readArguments,
+  readCount,
+  readNumber,
+  readOrExplain,
+} from "../command_line.ts";
 import { type Figures, formatFigure } from "../figures.ts";
 import { Crowd, type Seat } from "../generator/crowd.ts";
 import { describeMachine, record } from "../recorded.ts";
@@ -12,14 +17,13 @@ import { advantage, GOAL, isReached, linesOf } from "./comparison.ts";
 import { requirePostgres } from "./postgres.ts";
 import { installSocketIo, withSocketIo } from "./socketio.ts";
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: "string", default: "5" },
-    seconds: { type: "string", default: "5" },
-    record: { type: "boolean", default: false },
-  },
-});
-const [runs, seconds] = [Number(values.runs), Number(values.seconds)];
+const USAGE = "deno task bench:peers [--runs 5] [--seconds 5] [--record]";
+
+const { help, keep, runs, seconds } = readOrExplain(read, USAGE);
+if (help) {
+  console.log(USAGE);
+  Deno.exit();
+}
 
 /** As many as in Kvorum's room. */
 const SEATS = Array.from(
@@ -32,6 +36,23 @@ try {
 } catch (fault) {
   console.error("The comparison is void:", fault);
   Deno.exit(1);
+}
+
+function read() {
+  const { values } = readArguments({
+    options: {
+      runs: { type: "string", default: "5" },
+      seconds: { type: "string", default: "5" },
+      record: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  return {
+    help: values.help,
+    keep: values.record,
+    runs: readCount("runs", values.runs),
+    seconds: readNumber("seconds", values.seconds),
+  };
 }
 
 /** Answers whether Kvorum is as far ahead as it should be. */
@@ -60,7 +81,7 @@ async function compare(): Promise<boolean> {
       reached ? "met" : "MISSED"
     }`,
   );
-  if (values.record) {
+  if (keep) {
     await record("peers", "kvorum", our, runs);
     await record("peers", "socket.io", their, runs);
   }
