@@ -18,6 +18,8 @@ interface Ledger {
 }
 
 const PAGE = 16;
+/** How many messages of one sender are brought up at once: these fit beside what else a commit writes (tail.ts). */
+export const AT_ONCE = 1024;
 /** How many of a sender's latest `clientId`s are remembered, for ever (protocol.md: at least 256). */
 export const REMEMBERED_CLIENT_IDS = 256;
 
@@ -82,25 +84,20 @@ export class Sender {
     this.recent.set(clientId, seq);
   }
 
-  /** The rows with as much of what is pending as there is space for; null where there is for nothing. */
+  /**
+   * The rows with what is pending, of more than `AT_ONCE` the first; null where nothing is, or no space for these.
+   * Never with less: another isolate may have told all of that, and relies on it (docs/decisions/0023).
+   */
   bringUp(space: Space): BroughtUp | null {
-    let count = 0;
-    let rows = 1;
-    let bytes = this.#open.entries.reduce(
+    const count = Math.min(this.#pending.length, AT_ONCE);
+    if (count === 0) return null;
+    const { entries } = this.#open;
+    const rows = 1 + Math.floor((entries.length + count) / PAGE);
+    const bytes = [...entries, ...this.#pending.slice(0, count)].reduce(
       (sum, { clientId }) => sum + entryBytes(clientId),
       0,
     );
-    for (const { clientId } of this.#pending) {
-      const fillsPage = (this.#open.entries.length + count + 1) % PAGE === 0;
-      const more = {
-        rows: rows + (fillsPage ? 1 : 0),
-        bytes: bytes + entryBytes(clientId),
-      };
-      if (more.rows > space.rows || more.bytes > space.bytes) break;
-      ({ rows, bytes } = more);
-      count++;
-    }
-    if (count === 0) return null;
+    if (rows > space.rows || bytes > space.bytes) return null;
     const { open, full } = this.#turned(count);
     const pages = full.map((page) => ({
       last: page.entries.at(-1)!.seq,

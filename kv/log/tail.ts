@@ -88,7 +88,7 @@ export function spaceFor(head: Head, due: Due): Space | null {
   return { ...MOST, rows: Math.min(rows, MOST.rows) };
 }
 
-/** Whoever has waited longest first, each with all they have sent, as far as it fits. Everybody must have been met. */
+/** Whoever has waited longest first, then who fits beside them, each with all they have sent. Everybody must have been met. */
 export function fold(
   room: string,
   head: Head,
@@ -104,7 +104,7 @@ export function fold(
   for (const { seq, n, sender: user } of tail) {
     const sender = senders.get(user)!;
     if (seq >= (sender.firstPending ?? Infinity) && !reached.has(user)) {
-      const left = {
+      const left = rows.length === 0 ? MOST : {
         rows: space.rows - rows.length,
         bytes: space.bytes - bytes,
       };

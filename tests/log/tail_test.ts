@@ -1,12 +1,16 @@
 // The tail of a log that the senders' rows don't tell of yet: counted, known to any isolate, and brought up in time.
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { Principal } from "../../kv/principal.ts";
 import { getRoom } from "../../kv/rooms/change.ts";
+import { Feed } from "../../kv/log/feed.ts";
 import { foldedOf, type Head } from "../../kv/log/head.ts";
 import { keys } from "../../kv/keys.ts";
-import { countSent, Sender } from "../../kv/log/sent.ts";
+import { AT_ONCE, countSent, Sender } from "../../kv/log/sent.ts";
 import { DUE, fold, spaceFor, type TailEntry } from "../../kv/log/tail.ts";
+import { RoomLogs } from "../../kv/log/writer.ts";
 import { inWorld, run } from "../accounts/world.ts";
+import { seedGiven } from "../seed_given.ts";
 import { headOf, people, roomOf, say, watchCommits } from "./world.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -95,6 +99,74 @@ Deno.test("isolates that take turns bring up what the other sent", () =>
     assert.deepEqual(await countSent(store, asked), [134, 133, 133]);
   }));
 
+const NAMES = ["ada", "bob", "cyd"];
+
+interface Said {
+  readonly isolate: number;
+  readonly who: number;
+  /** At once. */
+  readonly many: number;
+}
+const said: fc.Arbitrary<Said> = fc.record({
+  isolate: fc.nat(1),
+  who: fc.nat(NAMES.length - 1),
+  many: fc.constantFrom(1, 1, 1, 2, 5, 20),
+});
+
+Deno.test("whoever brings a row up, it never tells less than before, and what it must", () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(said, { maxLength: 30, size: "max" }),
+      checkRows,
+    ),
+    {
+      numRuns: 40,
+      examples: [[[
+        // Isolate 1 knows ada before isolate 0 tells all of hers, ahead of bob's; and has less space for them after his.
+        { isolate: 1, who: 0, many: 1 },
+        { isolate: 0, who: 1, many: 1 },
+        { isolate: 0, who: 0, many: 19 },
+        { isolate: 0, who: 2, many: 1 },
+        { isolate: 1, who: 2, many: 1 },
+        { isolate: 0, who: 2, many: 20 },
+        { isolate: 0, who: 2, many: 1 },
+      ]]],
+      ...seedGiven(),
+    },
+  ));
+
+async function checkRows(story: readonly Said[]): Promise<void> {
+  await inWorld(async ({ core, store, clock }) => {
+    const all = await people(core, ...NAMES);
+    const room = await roomOf(core, all[0]!, { bob: "member", cyd: "member" });
+    const due = { perSender: 1, fewest: 21, most: 21, senders: 99, rows: 2 };
+    const isolates = numbers(2).map((i) => {
+      const feed = new Feed(store, clock, `of-${i}`);
+      return { ...core, logs: new RoomLogs({ store, clock, feed, due }, 1) };
+    });
+    const sent = all.map(() => 0);
+    let told = all.map(() => 0);
+    for (const { isolate, who, many } of story) {
+      await Promise.all(
+        numbers(many).map(() => say(isolates[isolate]!, room, all[who]!, "hi")),
+      );
+      sent[who]! += many;
+      const rows = await store.getMany<string>(
+        all.map(({ user }) => keys.sender(room, user)),
+      );
+      const tell = rows.map(({ value }) => {
+        const [before, ...entries] = (value ?? "0").split("\n");
+        return Number(before) + entries.length;
+      });
+      for (const [i, count] of tell.entries()) assert.ok(count >= told[i]!);
+      told = tell;
+      const head = await headOf(store, room);
+      const asked = all.map(({ user }) => ({ room, user, head }));
+      assert.deepEqual(await countSent(store, asked), sent);
+    }
+  });
+}
+
 Deno.test("what a row tells of already is not told again", () => {
   const open = { before: 0, entries: [{ seq: 20, clientId: "a" }] };
   const sender = new Sender(open);
@@ -174,6 +246,46 @@ Deno.test("a fold takes what fits into a commit, first who has waited longest", 
       }
     }
   }
+});
+
+Deno.test("a fold brings a sender up with all they have sent, or the next 1,024, whatever the space", () => {
+  const clientId = "\u{1F600}".repeat(64);
+  const entry = (seq: number, sender: string): TailEntry => ({
+    seq,
+    n: seq,
+    sender,
+    clientId,
+  });
+  const tail = [
+    entry(1, "bob"),
+    ...numbers(2500).map((i) => entry(i + 2, "ada")),
+  ];
+  const entries = numbers(15).map(() => ({ seq: 0, clientId }));
+  const senders = new Map(
+    ["ada", "bob"].map((user) => [user, new Sender({ before: 0, entries })]),
+  );
+  for (const one of tail) senders.get(one.sender)!.add(one);
+  let head = { folded: { seq: 0, n: 0 }, unfolded: countBy(tail) };
+  const reached: unknown[] = [];
+  while (head.folded.seq < tail.length) {
+    const part = fold(
+      "room",
+      head as unknown as Head,
+      tail.slice(head.folded.n),
+      senders,
+      { rows: 48, bytes: 320 * 1024 },
+    );
+    assert.ok(part.rows.length <= 440 && part.bytes <= 320 * 1024);
+    for (const [user, until] of part.reached) senders.get(user)!.stored(until);
+    reached.push(...part.reached);
+    head = part;
+  }
+  assert.deepEqual(reached, [
+    ["bob", 1],
+    ["ada", 1 + AT_ONCE],
+    ["ada", 1 + 2 * AT_ONCE],
+    ["ada", 2501],
+  ]);
 });
 
 function countBy(entries: readonly TailEntry[]): Record<string, number> {
