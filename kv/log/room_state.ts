@@ -77,7 +77,7 @@ export class RoomState {
     );
     const unmet = new Set(tail.map(({ sender }) => sender))
       .difference(this.#senders);
-    for (const user of unmet) await this.meetSender(user);
+    await Promise.all([...unmet].map((user) => this.meetSender(user)));
     return fold(this.room, this.#head, tail, this.#senders, space);
   }
 

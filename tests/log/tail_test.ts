@@ -9,6 +9,7 @@ import { keys } from "../../kv/keys.ts";
 import { AT_ONCE, countSent, Sender } from "../../kv/log/sent.ts";
 import { DUE, fold, spaceFor, type TailEntry } from "../../kv/log/tail.ts";
 import { RoomLogs } from "../../kv/log/writer.ts";
+import type { Key } from "../../kv/store.ts";
 import { inWorld, run } from "../accounts/world.ts";
 import { seedGiven } from "../seed_given.ts";
 import { headOf, people, roomOf, say, watchCommits } from "./world.ts";
@@ -97,6 +98,29 @@ Deno.test("isolates that take turns bring up what the other sent", () =>
     const head = await headOf(store, room);
     const asked = all.map(({ user }) => ({ room, user, head }));
     assert.deepEqual(await countSent(store, asked), [134, 133, 133]);
+  }));
+
+Deno.test("whoever opens a room reads its senders together, not one after the other", () =>
+  inWorld(async ({ core, store, isolate }) => {
+    const all = await people(core, "ada", "bob", "cyd", "dan");
+    const [ada, ...others] = all;
+    const room = await roomOf(
+      core,
+      ada!,
+      Object.fromEntries(others.map(({ user }) => [user, "member"])),
+    );
+    await Promise.all(
+      numbers(64).map((i) => say(core, room, pick(all, i), "hi")),
+    );
+    const { get } = store;
+    let reading = 0;
+    let most = 0;
+    store.get = <T>(key: Key) => {
+      most = Math.max(most, ++reading);
+      return get<T>(key).finally(() => void reading--);
+    };
+    await say(isolate(), room, ada!, "hi");
+    assert.equal(most, all.length);
   }));
 
 const NAMES = ["ada", "bob", "cyd"];
