@@ -12,7 +12,7 @@ export const keys = {
   /** Any other durable event of the room: `EventRow`. */
   event: (room: string, seq: number): Key => ["r", room, "e", seq],
   events: (room: string): Key => ["r", room, "e"],
-  /** What one user has sent in the room lately, and how much in all (see log/sent.ts). */
+  /** What one user has sent in the room lately, and how much in all (see log/ledger.ts). */
   sender: (room: string, user: string): Key => ["r", room, "s", user],
   /** What a user sent before, in pages named by their last message. */
   sentPage: (room: string, user: string, seq: number): Key => [

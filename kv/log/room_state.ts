@@ -3,7 +3,7 @@ import { keys } from "../keys.ts";
 import type { Store } from "../store.ts";
 import type { LogRow, Member } from "./event.ts";
 import { foldedOf, type Head } from "./head.ts";
-import { readSender, type Sender } from "./sent.ts";
+import { readSender, type Sender } from "./sender.ts";
 import {
   type Due,
   entriesOf,

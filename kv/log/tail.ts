@@ -4,7 +4,7 @@ import { keys } from "../keys.ts";
 import type { Mutation, Store } from "../store.ts";
 import { type LogRow, toMessage } from "./event.ts";
 import { type Folded, foldedOf, type Head } from "./head.ts";
-import type { Sender, Space } from "./sent.ts";
+import type { Sender, Space } from "./sender.ts";
 
 /** A message whose sender's row does not have it yet. */
 export interface TailEntry {
