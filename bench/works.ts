@@ -12,6 +12,7 @@ import { profiles } from "./works/profiles.ts";
 import { rooms } from "./works/rooms.ts";
 import { senders } from "./works/senders.ts";
 import { start } from "./works/start.ts";
+import { storeComeback, storeLists, storePages } from "./works/store.ts";
 import { talk } from "./works/talk.ts";
 import { talkSingle } from "./works/talk_single.ts";
 import type { Work } from "./work.ts";
@@ -34,6 +35,9 @@ export const WORKS: readonly Work[] = [
   across,
   pings,
   profiles,
+  storeComeback,
+  storeLists,
+  storePages,
   beside(senders),
   beside(talk),
   beside(rooms),

@@ -1,7 +1,7 @@
 // The embedded database as what it is on disk, a SQLite file: looked at and copied past Deno KV, for backups.
 // By its name as a whole: some Denos that servers run on have no `backup`, and would not even load the module.
 import * as sqlite from "node:sqlite";
-import { deserialize } from "node:v8";
+import { decodeValue } from "./values.ts";
 
 /** Why a file was not backed up or not restored: one line for whoever asked. Nothing was changed. */
 export class FileRefused extends Error {
@@ -70,7 +70,7 @@ export function openAlone(path: string): Promise<sqlite.DatabaseSync> {
 export function readGeneration(database: sqlite.DatabaseSync): number {
   const row = database.prepare("SELECT v FROM kv WHERE k = ?")
     .get(GENERATION_KEY);
-  return row === undefined ? 0 : Number(deserialize(row.v as Uint8Array));
+  return row === undefined ? 0 : Number(decodeValue(row.v));
 }
 
 function open(path: string, options: { readOnly?: boolean } = {}) {

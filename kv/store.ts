@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { Refused } from "./errors.ts";
 import { GatheredReads, KEYS_PER_READ } from "./gathered_reads.ts";
 import { isUrl } from "./setting_forms.ts";
+import { decodeValue, encodeValue } from "./values.ts";
 
 export type KeyPart = string | number;
 export type Key = readonly KeyPart[];
@@ -187,7 +188,7 @@ async function listAll<T>(
     ? { prefix: prefixKey, end: toKvKey(end) }
     : { prefix: prefixKey };
   const found: Found<T>[] = [];
-  const entries = kv.list<T>(selector, {
+  const entries = kv.list(selector, {
     ...(limit === undefined ? {} : { limit }),
     reverse: reverse ?? false,
     batchSize: Math.min(limit ?? LIST_BATCH, LIST_BATCH),
@@ -195,7 +196,7 @@ async function listAll<T>(
   for await (const entry of entries) {
     found.push({
       key: entry.key as Key,
-      value: entry.value,
+      value: decodeValue(entry.value) as T,
       version: entry.versionstamp,
     });
   }
@@ -209,11 +210,14 @@ function toAtomic(kv: Deno.Kv, commit: Commit): Deno.AtomicOperation {
   }
   for (const mutation of commit.mutations) {
     if ("delete" in mutation) atomic.delete(toKvKey(mutation.key));
-    else atomic.set(toKvKey(mutation.key), mutation.value, expiry(mutation));
+    else {
+      const value = encodeValue(mutation.value);
+      atomic.set(toKvKey(mutation.key), value, expiry(mutation));
+    }
   }
   for (const append of commit.appends ?? []) {
     const key = [...append.prefix, kv.commitVersionstamp()] as Deno.KvKey;
-    atomic.set(key, append.value, expiry(append));
+    atomic.set(key, encodeValue(append.value), expiry(append));
   }
   return atomic;
 }
@@ -225,7 +229,7 @@ function expiry(row: { readonly expireInMs?: number }): { expireIn?: number } {
 function toRow<T>(entry: Deno.KvEntryMaybe<unknown>): Row<T> {
   return {
     key: entry.key as Key,
-    value: entry.value as T | null,
+    value: decodeValue(entry.value) as T | null,
     version: entry.versionstamp,
   };
 }

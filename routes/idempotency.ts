@@ -12,6 +12,7 @@ import { randomId } from "../kv/ids.ts";
 import { keys } from "../kv/keys.ts";
 import type { Principal } from "../kv/principal.ts";
 import type { Row } from "../kv/store.ts";
+import { weightOf } from "../kv/values.ts";
 
 const KEPT_MS = 24 * 60 * 60_000;
 /** A reservation this old belonged to a process that died; running it again is safe, see `answerOnce`. */
@@ -28,8 +29,8 @@ interface Kept {
   readonly run: string;
   readonly reservedAt: number;
   readonly storedUntil: number;
-  /** JSON of `Answer` in UTF-8; absent while the request runs. */
-  readonly answer?: Uint8Array;
+  /** Absent while the request runs. */
+  readonly answer?: Answer;
 }
 
 type Answer = { readonly output: unknown } | { readonly refused: WireError };
@@ -128,9 +129,8 @@ async function write(
 }
 
 // That an answer is not kept harms nobody: the reservation runs out, and a repeat does nothing twice.
-async function keep(core: Core, row: Row, mine: Mine, given: Answer) {
-  const answer = new TextEncoder().encode(JSON.stringify(given));
-  if (answer.length > ANSWER_BYTES) return await release(core, row);
+async function keep(core: Core, row: Row, mine: Mine, answer: Answer) {
+  if (weightOf(answer) > ANSWER_BYTES) return await release(core, row);
   await write(core, row, { ...mine, reservedAt: core.clock.now(), answer });
 }
 
@@ -141,11 +141,12 @@ async function release(core: Core, { key, version }: Row) {
   });
 }
 
-function read(answer: Uint8Array): unknown {
-  const given: Answer = JSON.parse(new TextDecoder().decode(answer));
-  if ("output" in given) return given.output;
-  const { code, message, errors } = given.refused;
-  throw new Refused(code, message, errors === undefined ? {} : { errors });
+function read(answer: Answer): unknown {
+  if ("refused" in answer) {
+    const { code, message, errors } = answer.refused;
+    throw new Refused(code, message, errors === undefined ? {} : { errors });
+  }
+  return answer.output;
 }
 
 function isFinal(thrown: unknown): boolean {

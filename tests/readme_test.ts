@@ -57,10 +57,6 @@ Deno.test("the documents name those Denos that the tests run on", () => {
     const fetched = named(page, /deno@(\d+\.\d+\.\d+)/g);
     assert.deepEqual(fetched, [Deno.version.deno], page);
   }
-  for (const page of ["docs/add-chat-to-your-app.md", "docs/deploy.md"]) {
-    const fetched = named(page, /deno@(\d+\.\d+\.\d+)/g);
-    assert.deepEqual(fetched, [OLDEST_DENO], page);
-  }
   for (const page of ["README.md", "docs/deploy.md"]) {
     const promised = named(page, /from (\d+\.\d+\.\d+) on/g);
     assert.deepEqual(promised, [OLDEST_DENO], page);

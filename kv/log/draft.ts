@@ -4,6 +4,7 @@ import { messageId } from "../ids.ts";
 import { keys } from "../keys.ts";
 import type { Message } from "../shapes.ts";
 import type { Check, Commit, Key, Mutation, Store } from "../store.ts";
+import { weightOf } from "../values.ts";
 import {
   type LogRow,
   type Member,
@@ -231,11 +232,6 @@ export class Draft {
       ],
     };
   }
-}
-
-/** Two bytes a character is the most a string takes; of what is not a string, its JSON is longer than what is stored. */
-function weightOf(value: unknown): number {
-  return 2 * (typeof value === "string" ? value : JSON.stringify(value)).length;
 }
 
 function isSameKey(one: Key, other: Key): boolean {

@@ -1,4 +1,5 @@
 // How a sender's rows say what was sent in a room: one small open row a sender, and full pages that are written once.
+import { Buffer } from "node:buffer";
 
 /** One message of a sender: its `seq` and its `clientId`. */
 export interface Entry {
@@ -15,9 +16,9 @@ export interface Ledger {
 /** A page is full with so many entries. */
 export const PAGE = 16;
 
-/** What one message weighs at most in its sender's rows: two bytes a character, and a number. */
+/** What one message weighs at most in its sender's rows: its number takes the less. */
 export function entryBytes(clientId: string): number {
-  return 2 * clientId.length + 32;
+  return Buffer.byteLength(clientId) + 32;
 }
 
 /** What is full of these entries, and what stays open. */

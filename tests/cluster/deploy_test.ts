@@ -116,7 +116,7 @@ for (const asked of [false, true]) {
 
 Deno.test({
   name:
-    "on Deno Deploy's Deno a key and an admin that the tasks make with that Deno are known",
+    "on Deno Deploy's Deno a key and an admin that the tasks make with today's are known",
   ignore: !hasDenokv,
   fn: () =>
     inFolder(async (folder, deno) => {
@@ -131,7 +131,7 @@ Deno.test({
         const { token } = await register(url, "ada");
         const run = async (...[task, ...args]: [string, ...string[]]) => {
           const { settings } = denokv;
-          const ended = await runTask(folder, task, args, settings, deno);
+          const ended = await runTask(folder, task, args, settings);
           assert.deepEqual([ended.code, ended.stderr], [0, ""]);
           return ended.stdout.trim();
         };
@@ -152,7 +152,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "who registered on Deno Deploy's Deno logs in on today's, which hashes the password anew, and again",
+    "who registered on Deno Deploy's Deno logs in on today's, which hashes the password anew, and is known there still",
   ignore: !hasDenokv,
   fn: () =>
     inFolder(async (folder, deno) => {
@@ -168,8 +168,24 @@ Deno.test({
       });
       try {
         const form = { login: "ada", password: "correct horse battery" };
-        for (let times = 0; times < 2; times++) {
-          await ask(await newer.url, null, "POST", "/auth/login", form);
+        const login = ["POST", "/auth/login", form] as const;
+        const url = await newer.url;
+        await ask(url, null, ...login);
+        const { accessToken } = await ask(url, null, ...login);
+        await ask(url, accessToken, "POST", "/rooms", { type: "group" });
+        // As while a newer Deno is rolled out.
+        const beside = startOnDeploy(folder, deno, {
+          SECRET,
+          ...denokv.attached,
+        });
+        try {
+          const old = await beside.url;
+          const { items } = await ask(old, accessToken, "GET", "/rooms");
+          assert.equal(items.length, 1);
+          await assert.rejects(ask(old, null, ...login), /unavailable/);
+        } finally {
+          beside.kill("SIGKILL");
+          await beside.ended;
         }
       } finally {
         newer.kill("SIGKILL");

@@ -1,6 +1,6 @@
 // Rooms that share a commit: fewer commits than rooms, one check for each, and nobody pays for another's lost race.
 import assert from "node:assert/strict";
-import { serialize } from "node:v8";
+import { encodeValue } from "../../kv/values.ts";
 import { keys } from "../../kv/keys.ts";
 import type { Ring } from "../../kv/log/feed.ts";
 import { createRoom } from "../../kv/rooms/create.ts";
@@ -170,7 +170,7 @@ Deno.test("rooms that share a commit count their heads in, which many senders ma
     );
     for (const { mutations } of commits) {
       const values = mutations.map((row) => "value" in row ? row.value : "");
-      const bytes = values.map((value) => serialize(value).length)
+      const bytes = values.map((value) => encodeValue(value).length)
         .reduce((sum, size) => sum + size);
       assert.ok(bytes <= 800 * 1024, `${bytes} bytes of values`);
     }

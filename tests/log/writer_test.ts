@@ -1,6 +1,5 @@
 // A room's writer: what goes into one commit, what a refusal or a fault costs, what it remembers and for how long.
 import assert from "node:assert/strict";
-import { serialize } from "node:v8";
 import { Refused } from "../../kv/errors.ts";
 import { keys } from "../../kv/keys.ts";
 import { Draft } from "../../kv/log/draft.ts";
@@ -17,6 +16,7 @@ import {
 } from "../../kv/rooms/members.ts";
 import { addMember } from "../../kv/rooms/membership.ts";
 import type { Outcome, Row } from "../../kv/store.ts";
+import { encodeValue } from "../../kv/values.ts";
 import {
   inWorld,
   notStored,
@@ -224,7 +224,7 @@ function assertWithinLimits(commits: ReturnType<typeof watchCommits>): void {
     let bytes = 0;
     for (const one of [...mutations, ...appends]) {
       if (!("value" in one)) continue;
-      const size = serialize(one.value).length;
+      const size = encodeValue(one.value).length;
       assert.ok(size <= 64 * 1024, `a value of ${size} bytes`);
       bytes += size;
     }

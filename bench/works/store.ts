@@ -1,0 +1,150 @@
+// What the store takes alone for what `pages`, `lists` and `comeback` read of it: no server, no sockets, no checks.
+import { openStore, type Store } from "../../kv/store.ts";
+import { keys } from "../../kv/keys.ts";
+import type { Head } from "../../kv/log/head.ts";
+import type { Figures } from "../figures.ts";
+import { eachOf } from "../generator/at_once.ts";
+import { Samples } from "../generator/samples.ts";
+import type { Work } from "../work.ts";
+import { comeback } from "./comeback.ts";
+import { lists } from "./lists.ts";
+import { pages } from "./pages.ts";
+
+const PAGE_ROWS = 51;
+const LISTED = 100;
+
+export const storePages: Work = {
+  name: "store-pages",
+  about: "the rows of `pages` by the store alone, 16 pages at once",
+  layout: pages.layout,
+  goals: {},
+  run({ folder, seeded: { rooms, tokens }, seconds }) {
+    const { id, seq } = rooms[0]!;
+    const user = userOf(tokens[0]!);
+    return withStore(folder, async (store) => {
+      const took = new Samples();
+      const startedAt = performance.now();
+      const isOver = () => performance.now() - startedAt > seconds * 1000;
+      await Promise.all(tokens.map(async () => {
+        while (!isOver()) {
+          const askedAt = performance.now();
+          const from = Math.floor(Math.random() * (seq - 2 * PAGE_ROWS)) +
+            PAGE_ROWS;
+          const access = [keys.head(id), keys.member(id, user)];
+          await store.getMany(access);
+          await store.list(keys.messages(id), {
+            start: keys.message(id, from),
+            limit: PAGE_ROWS,
+          });
+          await store.getMany(access);
+          took.add(performance.now() - askedAt);
+        }
+      }));
+      return told(took, startedAt);
+    });
+  },
+};
+
+export const storeLists: Work = {
+  name: "store-lists",
+  about: "the rows of `lists` by the store alone, one list after the other",
+  layout: lists.layout,
+  goals: {},
+  run({ folder, seeded: { tokens }, seconds }) {
+    const user = userOf(tokens[0]!);
+    return withStore(folder, async (store) => {
+      const took = new Samples();
+      const startedAt = performance.now();
+      while (performance.now() - startedAt < seconds * 1000) {
+        const askedAt = performance.now();
+        const all = await readHeads(store, user);
+        await readRooms(store, user, all.slice(0, LISTED));
+        took.add(performance.now() - askedAt);
+      }
+      return told(took, startedAt);
+    });
+  },
+};
+
+export const storeComeback: Work = {
+  name: "store-comeback",
+  about: "the rows of the rooms of `comeback` by the store alone, 200 at once",
+  layout: comeback.layout,
+  goals: {},
+  run({ folder, seeded: { tokens } }) {
+    return withStore(folder, async (store) => {
+      const took = new Samples();
+      const startedAt = performance.now();
+      await eachOf(tokens, 200, async (token) => {
+        const user = userOf(token);
+        const askedAt = performance.now();
+        await store.get(keys.profile(user));
+        const rooms = await readHeads(store, user);
+        // Once to sort them, once after each is followed.
+        await store.getMany(rooms.map(({ room }) => keys.head(room)));
+        await readRooms(store, user, rooms);
+        took.add(performance.now() - askedAt);
+      });
+      const { answerP50, answerP99 } = told(took, startedAt);
+      const elapsed = (performance.now() - startedAt) / 1000;
+      return { answerP50, answerP99, took: elapsed };
+    });
+  },
+};
+
+interface RoomHead {
+  readonly room: string;
+  readonly head: Head;
+}
+
+async function readHeads(store: Store, user: string): Promise<RoomHead[]> {
+  const rows = await store.list(keys.memberships(user));
+  const rooms = rows.map(({ key }) => String(key.at(-1)));
+  const heads = await store.getMany<Head>(rooms.map(keys.head));
+  return heads.map(({ value }, i) => ({ room: rooms[i]!, head: value! }));
+}
+
+/** The four rows that show a room to a member: last message, what was sent, membership, mark. */
+async function readRooms(
+  store: Store,
+  user: string,
+  rooms: readonly RoomHead[],
+): Promise<void> {
+  await Promise.all([
+    store.getMany(
+      rooms.map(({ room, head }) => keys.message(room, head.lastMessage)),
+    ),
+    store.getMany(rooms.map(({ room }) => keys.sender(room, user))),
+  ]);
+  await Promise.all([
+    store.getMany(rooms.map(({ room }) => keys.member(room, user))),
+    store.getMany(rooms.map(({ room }) => keys.mark(user, room))),
+  ]);
+}
+
+async function withStore(
+  folder: string,
+  act: (store: Store) => Promise<Figures>,
+): Promise<Figures> {
+  const store = await openStore(`${folder}/data/kvorum.db`);
+  try {
+    return await act(store);
+  } finally {
+    store.close();
+  }
+}
+
+function told(took: Samples, startedAt: number) {
+  return {
+    answered: took.count / ((performance.now() - startedAt) / 1000),
+    answerP50: took.within(0.5),
+    answerP99: took.within(0.99),
+  };
+}
+
+/** Whose access token it is. */
+function userOf(token: string): string {
+  const claims = token.split(".")[1]!;
+  const bytes = Uint8Array.fromBase64(claims, { alphabet: "base64url" });
+  return JSON.parse(new TextDecoder().decode(bytes)).sub;
+}
