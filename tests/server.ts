@@ -102,19 +102,14 @@ function attend(child: Deno.ChildProcess): ServerProcess {
   return { url: told.promise, ended, kill: (signal) => child.kill(signal) };
 }
 
-/**
- * Runs a task that works on the database, such as `backup`, with its permissions, where a server keeps its data;
- * by another Deno than the one of the tests where that is given.
- */
+/** Runs a task that works on the database, such as `backup`, with its permissions, where a server keeps its data. */
 export async function runTask(
   folder: string,
   task: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  deno?: string,
 ): Promise<Ended> {
-  const main = runMain(task, [task, ...args]);
-  const child = spawn(deno ? { ...main, deno } : main, { folder, env });
+  const child = spawn(runMain(task, [task, ...args]), { folder, env });
   const [{ code }, stdout, stderr] = await Promise.all([
     child.status,
     collect(child.stdout),

@@ -2,7 +2,6 @@
 import { openStore, type Store } from "../../kv/store.ts";
 import { keys } from "../../kv/keys.ts";
 import type { Head } from "../../kv/log/head.ts";
-import type { Figures } from "../figures.ts";
 import { eachOf } from "../generator/at_once.ts";
 import { Samples } from "../generator/samples.ts";
 import type { Work } from "../work.ts";
@@ -20,27 +19,21 @@ export const storePages: Work = {
   goals: {},
   run({ folder, seeded: { rooms, tokens }, seconds }) {
     const { id, seq } = rooms[0]!;
-    const user = userOf(tokens[0]!);
-    return withStore(folder, async (store) => {
-      const took = new Samples();
-      const startedAt = performance.now();
-      const isOver = () => performance.now() - startedAt > seconds * 1000;
-      await Promise.all(tokens.map(async () => {
-        while (!isOver()) {
-          const askedAt = performance.now();
-          const from = Math.floor(Math.random() * (seq - 2 * PAGE_ROWS)) +
-            PAGE_ROWS;
-          const access = [keys.head(id), keys.member(id, user)];
-          await store.getMany(access);
-          await store.list(keys.messages(id), {
-            start: keys.message(id, from),
-            limit: PAGE_ROWS,
-          });
-          await store.getMany(access);
-          took.add(performance.now() - askedAt);
-        }
-      }));
-      return told(took, startedAt);
+    const access = [keys.head(id), keys.member(id, userOf(tokens[0]!))];
+    const readPage = async (store: Store) => {
+      const from = Math.floor(Math.random() * (seq - 2 * PAGE_ROWS)) +
+        PAGE_ROWS;
+      await store.getMany(access);
+      await store.list(keys.messages(id), {
+        start: keys.message(id, from),
+        limit: PAGE_ROWS,
+      });
+      await store.getMany(access);
+    };
+    return measure(folder, async (timed) => {
+      await Promise.all(
+        tokens.map(() => repeat(seconds, () => timed(readPage))),
+      );
     });
   },
 };
@@ -52,17 +45,11 @@ export const storeLists: Work = {
   goals: {},
   run({ folder, seeded: { tokens }, seconds }) {
     const user = userOf(tokens[0]!);
-    return withStore(folder, async (store) => {
-      const took = new Samples();
-      const startedAt = performance.now();
-      while (performance.now() - startedAt < seconds * 1000) {
-        const askedAt = performance.now();
-        const all = await readHeads(store, user);
-        await readRooms(store, user, all.slice(0, LISTED));
-        took.add(performance.now() - askedAt);
-      }
-      return told(took, startedAt);
-    });
+    const readList = async (store: Store) => {
+      const all = await readHeads(store, user);
+      await readRooms(store, user, all.slice(0, LISTED));
+    };
+    return measure(folder, (timed) => repeat(seconds, () => timed(readList)));
   },
 };
 
@@ -71,24 +58,24 @@ export const storeComeback: Work = {
   about: "the rows of the rooms of `comeback` by the store alone, 200 at once",
   layout: comeback.layout,
   goals: {},
-  run({ folder, seeded: { tokens } }) {
-    return withStore(folder, async (store) => {
-      const took = new Samples();
-      const startedAt = performance.now();
-      await eachOf(tokens, 200, async (token) => {
-        const user = userOf(token);
-        const askedAt = performance.now();
-        await store.get(keys.profile(user));
-        const rooms = await readHeads(store, user);
-        // Once to sort them, once after each is followed.
-        await store.getMany(rooms.map(({ room }) => keys.head(room)));
-        await readRooms(store, user, rooms);
-        took.add(performance.now() - askedAt);
-      });
-      const { answerP50, answerP99 } = told(took, startedAt);
-      const elapsed = (performance.now() - startedAt) / 1000;
-      return { answerP50, answerP99, took: elapsed };
-    });
+  async run({ folder, seeded: { tokens } }) {
+    const readBack = async (store: Store, user: string) => {
+      await store.get(keys.profile(user));
+      const rooms = await readHeads(store, user);
+      // Once to sort them, once after each is followed.
+      await store.getMany(rooms.map(({ room }) => keys.head(room)));
+      await readRooms(store, user, rooms);
+    };
+    const { answered, ...times } = await measure(
+      folder,
+      (timed) =>
+        eachOf(
+          tokens,
+          200,
+          (token) => timed((store) => readBack(store, userOf(token))),
+        ),
+    );
+    return { ...times, took: tokens.length / answered };
   },
 };
 
@@ -122,24 +109,32 @@ async function readRooms(
   ]);
 }
 
-async function withStore(
-  folder: string,
-  act: (store: Store) => Promise<Figures>,
-): Promise<Figures> {
+/** Does what is to be timed, once. */
+type Timed = (read: (store: Store) => Promise<void>) => Promise<void>;
+
+async function measure(folder: string, act: (timed: Timed) => Promise<void>) {
   const store = await openStore(`${folder}/data/kvorum.db`);
+  const took = new Samples();
+  const startedAt = performance.now();
   try {
-    return await act(store);
+    await act(async (read) => {
+      const askedAt = performance.now();
+      await read(store);
+      took.add(performance.now() - askedAt);
+    });
+    return {
+      answered: took.count / ((performance.now() - startedAt) / 1000),
+      answerP50: took.within(0.5),
+      answerP99: took.within(0.99),
+    };
   } finally {
     store.close();
   }
 }
 
-function told(took: Samples, startedAt: number) {
-  return {
-    answered: took.count / ((performance.now() - startedAt) / 1000),
-    answerP50: took.within(0.5),
-    answerP99: took.within(0.99),
-  };
+async function repeat(seconds: number, act: () => Promise<void>) {
+  const until = performance.now() + seconds * 1000;
+  while (performance.now() < until) await act();
 }
 
 /** Whose access token it is. */

@@ -84,14 +84,14 @@ export class Sender {
   bringUp(space: Space): BroughtUp | null {
     const count = Math.min(this.#pending.length, AT_ONCE);
     if (count === 0) return null;
-    const { entries } = this.#open;
-    const rows = 1 + Math.floor((entries.length + count) / PAGE);
-    const bytes = [...entries, ...this.#pending.slice(0, count)].reduce(
+    const entries = this.#openWith(count);
+    const rows = 1 + Math.floor(entries.length / PAGE);
+    const bytes = entries.reduce(
       (sum, { clientId }) => sum + entryBytes(clientId),
       0,
     );
     if (rows > space.rows || bytes > space.bytes) return null;
-    const { open, full } = this.#turned(count);
+    const { open, full } = turnPages(this.#open.before, entries);
     const pages = full.map((page) => ({
       last: page.entries.at(-1)!.seq,
       value: format(page),
@@ -105,13 +105,13 @@ export class Sender {
     const left = this.#pending.findIndex(({ seq }) => seq > until);
     const count = left < 0 ? this.#pending.length : left;
     if (count === 0) return;
-    this.#open = this.#turned(count).open;
+    this.#open = turnPages(this.#open.before, this.#openWith(count)).open;
     this.#pending.splice(0, count);
   }
 
-  #turned(count: number) {
-    const { before, entries } = this.#open;
-    return turnPages(before, [...entries, ...this.#pending.slice(0, count)]);
+  /** What stands in the open row, and the first so many of what is pending. */
+  #openWith(count: number): Entry[] {
+    return [...this.#open.entries, ...this.#pending.slice(0, count)];
   }
 }
 
