@@ -7,6 +7,7 @@ import type { Ring } from "../kv/log/feed.ts";
 import type { Head } from "../kv/log/head.ts";
 import { backOff } from "../kv/log/commit.ts";
 import { readLog } from "../kv/log/read.ts";
+import { readRoomsOf } from "../kv/rooms/membership.ts";
 import { areFrames, presentRows } from "../kv/rooms/present.ts";
 import { Chunk } from "./chunk.ts";
 import { userFrame } from "./frames.ts";
@@ -80,8 +81,7 @@ export class Follower {
 
   /** A changed profile is shown to all who share a room with the user. */
   async #tellPeers(user: string): Promise<void> {
-    const memberships = await this.core.store.list(keys.memberships(user));
-    const rooms = memberships.map(({ key }) => String(key.at(-1)));
+    const rooms = await readRoomsOf(this.core, user);
     const peers = this.hub.followersOf(rooms);
     peers.delete(user);
     if (peers.size === 0) return;

@@ -29,13 +29,13 @@ export type Ring =
 /** Called with the rings of one commit, in the order of commits. */
 export type RingListener = (rings: readonly Ring[]) => void | Promise<void>;
 
-interface FeedRow {
+export interface FeedRow {
   readonly from: string;
   readonly rings: readonly Ring[];
 }
 
 /** How long a feed row is kept; an isolate that slept longer reads all heads it follows again. */
-const FEED_ROW_MS = 60_000;
+export const FEED_ROW_MS = 60_000;
 /** Polling as a backstop: for a ring that got lost, and for other processes on an embedded database. */
 const POLL_MS = 1_000;
 

@@ -10,6 +10,7 @@ import { type Feed, repliesFirst, type Ring } from "./feed.ts";
 import { Gathering } from "./gathering.ts";
 import { CommitGroup } from "./group.ts";
 import type { Head } from "./head.ts";
+import { Heads } from "./heads.ts";
 import { readLog } from "./read.ts";
 import { RoomState } from "./room_state.ts";
 import { DUE, type Due } from "./tail.ts";
@@ -48,10 +49,12 @@ const TAIL_ROWS = 2000;
 export class RoomLogs {
   readonly #writers = new Map<string, RoomWriter>();
   readonly #deps: WriterDeps;
+  readonly heads: Heads;
 
   /** @param generation of the store: raised when a backup is restored */
   constructor(deps: Deps, readonly generation: number) {
     this.#deps = { ...deps, group: new CommitGroup(deps.store, deps.feed) };
+    this.heads = new Heads(deps.store, deps.clock);
   }
 
   /**

@@ -14,7 +14,7 @@ import { requireActor } from "./access.ts";
 import { toChannelKey } from "./channels.ts";
 import { passOn } from "./join.ts";
 import { toInvitedKey } from "./invite.ts";
-import { removeMember } from "./membership.ts";
+import { readRoomsOf, removeMember } from "./membership.ts";
 
 export const deleteRoom = userOperation({
   name: "room.delete",
@@ -89,9 +89,7 @@ export async function clearRoom(core: Core, room: string): Promise<void> {
 
 /** Job `user.deleted`: takes the user out of every room. A room of which nobody is left goes too. */
 export async function leaveAllRooms(core: Core, user: string): Promise<void> {
-  const memberships = await core.store.list(keys.memberships(user));
-  for (const { key } of memberships) {
-    const room = String(key.at(-1));
+  for (const room of await readRoomsOf(core, user)) {
     await core.logs.change(room, async (draft) => {
       await draft.meet(user);
       const member = draft.member(user);

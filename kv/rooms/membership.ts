@@ -82,6 +82,15 @@ export function changeRole(
   return changed;
 }
 
+/** The ids of the rooms a user is in. */
+export async function readRoomsOf(
+  core: Core,
+  user: string,
+): Promise<string[]> {
+  const rows = await core.store.list<Membership>(keys.memberships(user));
+  return rows.map(({ key }) => String(key.at(-1)));
+}
+
 /** Throws `conflict` for a user who is in as many rooms as one may be. Two joins at once may pass together. */
 export async function requireSpace(core: Core, user: string): Promise<void> {
   const rooms = await core.store.list(keys.memberships(user), {

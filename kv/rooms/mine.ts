@@ -3,31 +3,12 @@ import { readUsers, requireProfile, toUser } from "../accounts/profiles.ts";
 import type { Core } from "../core.ts";
 import { noRoom } from "../errors.ts";
 import { keys } from "../keys.ts";
-import { type Member, toMessage } from "../log/event.ts";
+import type { Member } from "../log/event.ts";
 import { type Head, toRoom } from "../log/head.ts";
+import type { RoomHead } from "../log/heads.ts";
 import { countSent } from "../log/sent.ts";
 import type { MyRoom } from "../shapes.ts";
 import type { Mark } from "./membership.ts";
-
-export interface RoomHead {
-  readonly room: string;
-  readonly head: Head;
-  /** The head's: moves with every change of the room. */
-  readonly version: string;
-}
-
-/** Heads of the rooms that exist, in the order given. */
-export async function readHeads(
-  core: Core,
-  rooms: readonly string[],
-): Promise<RoomHead[]> {
-  const heads = await core.store.getMany<Head>(rooms.map(keys.head));
-  return heads.flatMap(({ value, version }, i) =>
-    value === null || version === null || value.deleted
-      ? []
-      : [{ room: rooms[i]!, head: value, version }]
-  );
-}
 
 /** Those of the rooms that the user is in, as the user sees them, in the order given. */
 export async function presentMyRooms(
@@ -50,11 +31,9 @@ export async function readMyRooms(
   user: string,
   rooms: readonly RoomHead[],
 ): Promise<JoinedRoom[]> {
-  const { store } = core;
-  const [lastRows, sentCounts] = await Promise.all([
-    store.getMany<string>(
-      rooms.map(({ room, head }) => keys.message(room, head.lastMessage)),
-    ),
+  const { store, logs } = core;
+  const [lastMessages, sentCounts] = await Promise.all([
+    logs.heads.readLast(rooms),
     countSent(
       store,
       rooms.map(({ room, head }) => ({ room, user, head })),
@@ -69,15 +48,15 @@ export async function readMyRooms(
   return rooms.flatMap(({ room, head }, i) => {
     const member = members[i]!.value;
     const mark = marks[i]!.value;
-    const last = lastRows[i]!.value;
+    const last = lastMessages[i]!;
     const peer = peerOf(head, user);
     if (member === null || mark === null) return [];
     const mine: MyRoom = {
-      ...toRoom(room, head, core.logs.generation),
+      ...toRoom(room, head, logs.generation),
       role: member.role,
       read: mark.seq,
       unread: unreadOf(head.n, sentCounts[i]!, mark),
-      ...(last === null ? {} : { lastMessage: toMessage(last) }),
+      ...(last === null ? {} : { lastMessage: last }),
       ...(peer === undefined
         ? {}
         : { peer: toUser(requireProfile(peers, peer)) }),
@@ -101,7 +80,7 @@ export async function requireJoinedRoom(
   user: string,
   room: string,
 ): Promise<JoinedRoom> {
-  const heads = await readHeads(core, [room]);
+  const heads = await core.logs.heads.read([room]);
   const [joined] = await readMyRooms(core, user, heads);
   if (joined === undefined) throw noRoom();
   return joined;

@@ -2,6 +2,8 @@
 import type { Clock } from "../../kv/clock.ts";
 
 const LONGEST_MS = 2 ** 31 - 1;
+/** Given as the reason, for without one an error is made each time. */
+const CALLED_OFF = "called off";
 
 export class Deadline {
   #waiting: AbortController | null = null;
@@ -21,7 +23,7 @@ export class Deadline {
   }
 
   clear(): void {
-    this.#waiting?.abort();
+    this.#waiting?.abort(CALLED_OFF);
     this.#waiting = null;
   }
 

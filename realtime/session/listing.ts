@@ -4,7 +4,8 @@ import { epochOf } from "../../kv/log/head.ts";
 import { countFitting } from "../../kv/page.ts";
 import { LIMITS } from "../../kv/limits.ts";
 import { readActivity } from "../../kv/rooms/list.ts";
-import { readHeads, readMyRooms } from "../../kv/rooms/mine.ts";
+import { readRoomsOf } from "../../kv/rooms/membership.ts";
+import { readMyRooms } from "../../kv/rooms/mine.ts";
 import { Refused } from "../../kv/errors.ts";
 import type { MyRoom } from "../../kv/shapes.ts";
 import type { Subscription } from "../hub.ts";
@@ -42,7 +43,8 @@ export class RoomListing {
   ) {}
 
   async first(places: Places): Promise<ListedPage> {
-    const activity = await readActivity(this.core, this.user);
+    const joined = await readRoomsOf(this.core, this.user);
+    const activity = await readActivity(this.core, joined);
     this.#order = activity.map(({ room }) => room);
     this.#places = { ...places };
     const mine = new Set(this.#order);
@@ -150,7 +152,7 @@ export class RoomListing {
   }
 
   async #read(rooms: readonly string[]) {
-    const heads = await readHeads(this.core, rooms);
+    const heads = await this.core.logs.heads.read(rooms);
     return await readMyRooms(this.core, this.user, heads);
   }
 

@@ -11,8 +11,8 @@ import { Refused } from "../../kv/errors.ts";
 import { keys } from "../../kv/keys.ts";
 import type { Ring } from "../../kv/log/feed.ts";
 import type { Principal } from "../../kv/principal.ts";
-import type { Mark, Membership } from "../../kv/rooms/membership.ts";
-import { readHeads, readMyRooms } from "../../kv/rooms/mine.ts";
+import { type Mark, readRoomsOf } from "../../kv/rooms/membership.ts";
+import { readMyRooms } from "../../kv/rooms/mine.ts";
 import { removedFrame, roomFrame, userFrame } from "../frames.ts";
 import type { UserFollower } from "../hub.ts";
 import type { FollowedRooms } from "./followed_rooms.ts";
@@ -108,7 +108,7 @@ export class News implements UserFollower {
   }
 
   async #read(room: string) {
-    const heads = await readHeads(this.deps.core, [room]);
+    const heads = await this.deps.core.logs.heads.read([room]);
     return await readMyRooms(this.deps.core, this.who.user, heads);
   }
 
@@ -146,11 +146,7 @@ export class News implements UserFollower {
       if (!(thrown instanceof Refused)) throw thrown;
       return this.deps.sessionEnded();
     }
-    const memberships = await core.store.list<Membership>(
-      keys.memberships(this.who.user),
-    );
-    for (const { key } of memberships) {
-      const room = String(key.at(-1));
+    for (const room of await readRoomsOf(core, this.who.user)) {
       if (!rooms.isKnown(room)) await this.lookAt(room);
     }
   }
