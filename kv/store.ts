@@ -66,7 +66,7 @@ export interface ListOptions {
 
 export interface Store {
   get<T>(key: Key): Promise<Row<T>>;
-  /** Any number of keys; more than ten are read in several snapshots. */
+  /** Any number of keys: up to ten in one snapshot, more in several. */
   getMany<T>(keys: readonly Key[]): Promise<Row<T>[]>;
   /** Rows below `prefix`, in key order. Without a limit all of them, so the caller must know a bound. */
   list<T>(prefix: Key, options?: ListOptions): Promise<Found<T>[]>;
@@ -106,13 +106,18 @@ export async function openStore(
     );
     return entries.map((entry) => toRow<T>(entry));
   };
-  const single = new GatheredReads<Key, Row>(readMany);
+  const few = new GatheredReads<Key, Row>(readMany);
 
   return {
-    get: <T>(key: Key) => single.read(key) as Promise<Row<T>>,
+    async get<T>(key: Key) {
+      const [row] = await few.read([key]);
+      return row as Row<T>;
+    },
 
     async getMany<T>(keys: readonly Key[]) {
-      if (keys.length <= KEYS_PER_READ) return await readMany<T>(keys);
+      if (keys.length <= KEYS_PER_READ) {
+        return await few.read(keys) as Row<T>[];
+      }
       const reads: Promise<Row<T>[]>[] = [];
       for (let i = 0; i < keys.length; i += KEYS_PER_READ) {
         reads.push(readMany(keys.slice(i, i + KEYS_PER_READ)));

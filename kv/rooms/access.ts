@@ -9,6 +9,8 @@ import { type Action, requireAllowed, type Standing } from "../policy.ts";
 
 export interface Access {
   readonly head: Head;
+  /** The head's. */
+  readonly version: string | null;
   readonly member: Member | null;
 }
 
@@ -30,12 +32,13 @@ export async function requireAccess(
   const member = memberRow!.value as Member | null;
   if (head === null || head.deleted) throw noRoom();
   requireAllowed(action, head.type, standingOf(member));
-  return { head, member };
+  return { head, version: headRow!.version, member };
 }
 
 /**
  * Reads something of a room. The permission is looked at before, to refuse early, and again after:
- * what was read before a removal may still be shown, what was read after it must not.
+ * what was read before a removal may still be shown, what was read after it must not. Every change of a
+ * membership moves the head: where it stands as it stood, so does the membership.
  */
 export async function readAllowed<T>(
   core: Core,
@@ -46,7 +49,10 @@ export async function readAllowed<T>(
 ): Promise<T> {
   const access = await requireAccess(core, action, room, user);
   const result = await read(access);
-  await requireAccess(core, action, room, user);
+  const { version } = await core.store.get(keys.head(room));
+  if (version !== access.version) {
+    await requireAccess(core, action, room, user);
+  }
   return result;
 }
 
