@@ -1,4 +1,5 @@
-// 10,000 idle authenticated sockets: what each of them takes of memory, and all of them of a core.
+// 10,000 idle authenticated sockets: what each of them takes of memory, and all of them of a core; and how
+// fast they say hello.
 import { Client } from "../generator/client.ts";
 import { eachOf } from "../generator/at_once.ts";
 import { usageBetween } from "../server.ts";
@@ -37,7 +38,9 @@ export const idle: Work = {
     await open(tokens.slice(0, WARMING));
     await pass(SETTLE_SECONDS);
     const before = await server.usage();
+    const openedAt = performance.now();
     await open(tokens.slice(WARMING));
+    const opening = (performance.now() - openedAt) / 1000;
     await pass(SETTLE_SECONDS);
     const opened = await server.usage();
     // Longer than a heartbeat, so that every socket was pinged.
@@ -46,6 +49,7 @@ export const idle: Work = {
     for (const client of clients) client.close();
     return {
       perSocket: (after.bytes - before.bytes) / (SOCKETS - WARMING) / 1000,
+      answered: (SOCKETS - WARMING) / opening,
       ...usageBetween(opened, after),
       serverMB: after.bytes / 1e6,
     };
