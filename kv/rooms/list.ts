@@ -30,12 +30,9 @@ export const listRooms = userOperation({
   input: z.object(page),
   output: listOf(myRoom),
   async run(core, { limit = LIMITS.pageItems, cursor }, { user }) {
-    // Every commit of a room rings: what moves after this has a higher version.
-    const [bell, rooms] = await Promise.all([
-      core.store.get(keys.bell()),
-      readRoomsOf(core, user),
-    ]);
-    const all = await readActivity(core, rooms);
+    // Every commit of a room rings: what moves after this, or is joined, has a higher version.
+    const seen = (await core.store.get(keys.bell())).version ?? "";
+    const all = await readActivity(core, await readRoomsOf(core, user));
     const from = cursor === undefined ? null : parseCursor(cursor);
     // A room that became active since the last page has left its place behind it: it comes first in this one.
     const moved = from === null
@@ -60,8 +57,8 @@ export const listRooms = userOperation({
         ? null
         : formatCursor(
           shown.length <= moved.length && from !== null
-            ? { last: from.last, seen: shown.at(-1)!.version }
-            : { last: placeOf(shown.at(-1)!), seen: bell.version ?? "" },
+            ? { last: from.last, seen: earlier(shown.at(-1)!.version, seen) }
+            : { last: placeOf(shown.at(-1)!), seen },
         ),
     };
   },
@@ -82,6 +79,10 @@ function placeOf({ room, head }: RoomHead): Place {
 
 function byActivity(a: Place, b: Place): number {
   return b.at - a.at || (a.room < b.room ? -1 : a.room > b.room ? 1 : 0);
+}
+
+function earlier(one: string, other: string): string {
+  return one < other ? one : other;
 }
 
 function formatCursor({ last, seen }: Cursor): string {

@@ -1,8 +1,10 @@
 // My rooms: their order, page by page while they move, what counts as unread, and how many there may be.
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { Core } from "../../kv/core.ts";
 import { keys } from "../../kv/keys.ts";
 import { LIMITS } from "../../kv/limits.ts";
+import { RoomLogs } from "../../kv/log/writer.ts";
 import { deleteMessage } from "../../kv/messages/edit.ts";
 import type { Principal } from "../../kv/principal.ts";
 import { markRead } from "../../kv/receipts/read.ts";
@@ -13,7 +15,9 @@ import { listRooms } from "../../kv/rooms/list.ts";
 import { addToRoom } from "../../kv/rooms/members.ts";
 import type { Mutation } from "../../kv/store.ts";
 import { inWorld, refuses, run } from "../accounts/world.ts";
+import { Turns } from "../log/turns.ts";
 import { people, person, roomOf, say } from "../log/world.ts";
+import { seedGiven } from "../seed_given.ts";
 
 const EMOJI = "\u{1F600}";
 
@@ -80,6 +84,79 @@ Deno.test("room.list loses no room that moves between two pages, wherever it was
         assert.deepEqual(missing, [], `by ${tick} ms, ${limit} a page`);
       }
     }
+  }));
+
+const ROOMS = 4;
+
+const listing = fc.record({
+  limit: fc.integer({ min: 1, max: 3 }),
+  /** What is done while one pages: a room is made, or something is said in one that is there. */
+  meanwhile: fc.array(fc.option(fc.nat(ROOMS - 1)), { maxLength: 12 }),
+  turns: fc.array(fc.nat(3), { maxLength: 50 }),
+});
+
+Deno.test("room.list loses no room that is joined or moves while a page is being read", () =>
+  fc.assert(
+    fc.asyncProperty(
+      listing,
+      ({ limit, meanwhile, turns: picks }) =>
+        inWorld(async (world) => {
+          const { core, store, clock } = world;
+          const ada = await person(core, "ada");
+          const rooms = await roomsOf(world, ada, ROOMS);
+          const turns = new Turns(picks);
+          const slow = turns.store(store);
+          const logs = new RoomLogs({ ...core, store: slow }, 1);
+          const joined = new Set(rooms);
+          // Those that there were when the last page was asked for.
+          let due: string[] = [];
+          const paging = pages(
+            { ...core, store: slow, logs },
+            ada,
+            limit,
+            () => {
+              due = [...joined];
+              return Promise.resolve();
+            },
+          );
+          const going = (async () => {
+            for (const room of meanwhile) {
+              clock.setWall(clock.now() + 1);
+              await turns.take(async () => {
+                if (room === null) joined.add(await roomOf(core, ada));
+                else await say(core, rooms[room]!, ada, "moves");
+              });
+            }
+          })();
+          const shown = (await paging).flat();
+          await going;
+          assert.deepEqual(due.filter((room) => !shown.includes(room)), []);
+        }),
+    ),
+    { numRuns: 200, ...seedGiven() },
+  ));
+
+Deno.test("room.list loses no room that is joined before another one moves to the end of a page", () =>
+  inWorld(async (world) => {
+    const { core, store } = world;
+    const ada = await person(core, "ada");
+    const rooms = await roomsOf(world, ada, 5);
+    const shown = await pages(core, ada, 1, (page) => {
+      if (page > 1) return Promise.resolve();
+      const { list } = store;
+      store.list = async <T>(...asked: Parameters<typeof list>) => {
+        const found = await list<T>(...asked);
+        if (asked[0][0] === "u") {
+          store.list = list;
+          rooms.push(...await roomsOf(world, ada, 1));
+          await say(core, rooms[0]!, ada, "moves");
+        }
+        return found;
+      };
+      return Promise.resolve();
+    });
+    const missing = rooms.filter((room) => !shown.flat().includes(room));
+    assert.deepEqual(missing, []);
   }));
 
 Deno.test("room.list pages are as short as a response must be, and lose nothing by it", () =>
