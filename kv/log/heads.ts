@@ -26,10 +26,13 @@ interface Kept {
 /** So few are read as fast as it is seen whether they are still the same. */
 const FEW = 3;
 const KEPT_BYTES = 16 * 1024 * 1024;
-/** About what a head takes, each sender whom it counts, and a message besides its frame. */
+/** What goes at once where there is no more room: in a Map, what was deleted is in the way of finding the oldest. */
+const GOING = 1 / 16;
+/** About what a head takes besides its texts, each sender whom it counts, a message besides its frame, a character. */
 const HEAD_BYTES = 1000;
-const SENDER_BYTES = 60;
+const SENDER_BYTES = 150;
 const MESSAGE_BYTES = 500;
+const CHARACTER_BYTES = 2;
 
 export class Heads implements Keeper {
   /** In the order in which they were read, which is the order in which they go. */
@@ -95,15 +98,15 @@ export class Heads implements Keeper {
       this.#kept.set(room, place);
       return place;
     });
-    const found = await this.#readRows(rooms);
+    const found = await this.#readRows(rooms).catch((thrown) => {
+      this.missed();
+      throw thrown;
+    });
     for (const [i, place] of places.entries()) {
       if (this.#kept.get(rooms[i]!) !== place) continue;
       const one = place.found = found[i]!;
       if (one === null) this.#drop(rooms[i]!, place);
-      else {
-        const senders = Object.keys(one.head.unfolded ?? {}).length;
-        this.#weigh(place, HEAD_BYTES + senders * SENDER_BYTES);
-      }
+      else this.#weigh(place, weightOf(one.head));
     }
     return found;
   }
@@ -123,7 +126,10 @@ export class Heads implements Keeper {
     const kept = this.#keptOf(room);
     if (kept && kept.last === undefined) {
       kept.last = last;
-      this.#weigh(kept, MESSAGE_BYTES + 2 * (frame?.length ?? 0));
+      this.#weigh(
+        kept,
+        MESSAGE_BYTES + CHARACTER_BYTES * (frame?.length ?? 0),
+      );
     }
     return last;
   }
@@ -136,9 +142,10 @@ export class Heads implements Keeper {
   #weigh(kept: Kept, bytes: number): void {
     kept.bytes += bytes;
     this.#bytes += bytes;
+    if (this.#bytes <= this.keptBytes) return;
     for (const [room, oldest] of this.#kept) {
-      if (this.#bytes <= this.keptBytes) return;
       this.#drop(room, oldest);
+      if (this.#bytes <= this.keptBytes * (1 - GOING)) return;
     }
   }
 
@@ -146,4 +153,10 @@ export class Heads implements Keeper {
     this.#kept.delete(room);
     this.#bytes -= kept.bytes;
   }
+}
+
+/** In memory: a name and what is told of a room may be long, and any number of people may have spoken. */
+function weightOf({ name = "", description = "", unfolded = {} }: Head) {
+  return HEAD_BYTES + CHARACTER_BYTES * (name.length + description.length) +
+    SENDER_BYTES * Object.keys(unfolded).length;
 }

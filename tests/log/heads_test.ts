@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Core } from "../../kv/core.ts";
 import { keys } from "../../kv/keys.ts";
 import { Feed } from "../../kv/log/feed.ts";
+import type { Head } from "../../kv/log/head.ts";
 import { Heads } from "../../kv/log/heads.ts";
 import { RoomLogs } from "../../kv/log/writer.ts";
 import { deleteMessage, editMessage } from "../../kv/messages/edit.ts";
@@ -184,7 +185,7 @@ async function forgetFeed(
 Deno.test("no more is kept than there is room for: what was read first goes first", () =>
   inWorld(async ({ core, store, clock }) => {
     const { ada, rooms } = await roomsOfAda(core, 8);
-    const heads = new Heads(store, clock, 5000);
+    const heads = new Heads(store, clock, 5400);
     await heads.read(rooms.slice(0, 4));
     await heads.read(rooms.slice(4));
     const read = watchHeads(store);
@@ -199,6 +200,29 @@ Deno.test("no more is kept than there is room for: what was read first goes firs
     read();
     await heads.read(rooms.slice(0, 4));
     assert.deepEqual(read(), rooms.slice(0, 3));
+  }));
+
+Deno.test("a head takes as much room as what it says: long texts, many who spoke", () =>
+  inWorld(async ({ core, store, clock }) => {
+    const { rooms } = await roomsOfAda(core, 5);
+    const spoke = Array.from({ length: 20 }, (_, i) => [`user-${i}`, 1]);
+    const notKept = async (more: Partial<Head>) => {
+      for (const room of rooms) {
+        const key = keys.head(room);
+        const { value } = await store.get<Head>(key);
+        const mutations = [{ key, value: { ...value, ...more } }];
+        await store.commit({ checks: [], mutations });
+      }
+      const heads = new Heads(store, clock, 10_000);
+      await heads.read(rooms);
+      const read = watchHeads(store);
+      await heads.read(rooms);
+      return read().length;
+    };
+    assert.equal(await notKept({}), 0);
+    assert.equal(await notKept({ description: "x".repeat(1000) }), 2);
+    const unfolded = Object.fromEntries(spoke);
+    assert.equal(await notKept({ description: "", unfolded }), 3);
   }));
 
 Deno.test("what is read of a room that changes meanwhile takes no room for ever", () =>
@@ -225,6 +249,7 @@ Deno.test("a store that fails is told, and nothing is kept of it", () =>
   inWorld(async ({ core, store, clock }) => {
     const { rooms } = await roomsOfAda(core, 5);
     const heads = new Heads(store, clock);
+    await heads.read(rooms.slice(1));
     const { get, getMany } = store;
     for (const broken of ["get", "getMany"] as const) {
       Object.assign(store, {
@@ -233,7 +258,9 @@ Deno.test("a store that fails is told, and nothing is kept of it", () =>
       await assert.rejects(() => heads.read(rooms), /no store/);
       Object.assign(store, { get, getMany });
     }
+    const read = watchHeads(store);
     assert.equal((await heads.read(rooms)).length, 5);
+    assert.deepEqual(read(), rooms);
   }));
 
 // The property: whoever asks while others write gets nothing older than the question.
