@@ -12,12 +12,14 @@ export interface Asking {
   readonly seconds: number;
   /** The next path to ask for. */
   path(): string;
+  /** An answer of fewer bytes lacks something. */
+  readonly leastBytes: number;
 }
 
 /** Warms up, then measures. */
 export async function ask(
   server: ServerProcess,
-  { tokens, seconds, path }: Asking,
+  { tokens, seconds, path, leastBytes }: Asking,
 ): Promise<Figures> {
   const connections = await Promise.all(
     tokens.map((token, i) =>
@@ -30,7 +32,9 @@ export async function ask(
     const loops = Promise.all(connections.map(async (connection) => {
       while (asking) {
         const askedAt = performance.now();
-        await connection.get(path());
+        if (await connection.get(path()) < leastBytes) {
+          throw new Error("An answer was too short.");
+        }
         took.add(performance.now() - askedAt);
       }
     }));

@@ -2,6 +2,8 @@
 import type { SeededRoom } from "./layout.ts";
 
 const PAGE = 50;
+/** Of the texts alone. */
+export const PAGE_BYTES = PAGE * 200;
 
 /** The path of a full page that lies anywhere among the room's messages. */
 export function pageOf({ id, seq, members }: SeededRoom): string {

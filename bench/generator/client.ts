@@ -58,7 +58,8 @@ export class Client implements SocketListener, Listener {
   #envelope: Envelope | null = null;
   #sent = 0;
   #acknowledged = 0;
-  readonly #dueAt = new Float64Array(IN_FLIGHT);
+  /** When each message in flight was due, at its number's place; NaN where none is. */
+  readonly #dueAt = new Float64Array(IN_FLIGHT).fill(NaN);
   #answer: ((text: string) => void) | null = null;
   #lastReply = "";
   #saying: Saying = messageTo;
@@ -132,11 +133,12 @@ export class Client implements SocketListener, Listener {
 
   /** Sends a message, or what else it says, to a room, always the same one. Its time counts from when it was due. */
   send(room: string, dueAt = performance.now()): void {
-    if (this.#sent - this.#acknowledged >= IN_FLIGHT) {
+    const id = this.#sent + 1;
+    if (!Number.isNaN(this.#dueAt[id % IN_FLIGHT]!)) {
       throw new Error("A client had too many messages in flight.");
     }
     this.#envelope ??= new Envelope(this.#saying(room, this.#life));
-    const id = ++this.#sent;
+    this.#sent = id;
     this.#dueAt[id % IN_FLIGHT] = dueAt;
     this.reader.awaited++;
     this.#socket.send(this.#envelope.write(id, dueAt));
@@ -144,6 +146,10 @@ export class Client implements SocketListener, Listener {
 
   get inFlight(): number {
     return this.#sent - this.#acknowledged;
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged;
   }
 
   /** The `seq` of the message that was acknowledged last, 0 where there is none. */
@@ -175,12 +181,15 @@ export class Client implements SocketListener, Listener {
       return answer?.(text);
     }
     if (text.includes(REPEATED)) throw new Error("A message was a repeat.");
+    const place = id % IN_FLIGHT;
+    const dueAt = this.#dueAt[place]!;
+    if (id > this.#sent || Number.isNaN(dueAt)) {
+      throw new Error(`Message ${id} was acknowledged out of turn.`);
+    }
+    this.#dueAt[place] = NaN;
     this.#acknowledged++;
     this.#lastReply = text;
-    this.watcher.acknowledged?.(
-      this,
-      performance.now() - this.#dueAt[id % IN_FLIGHT]!,
-    );
+    this.watcher.acknowledged?.(this, performance.now() - dueAt);
   }
 
   delivered(stamp: number): void {

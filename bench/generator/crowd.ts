@@ -5,6 +5,7 @@ import { eachOf } from "./at_once.ts";
 import { Client, type Saying, type Watcher } from "./client.ts";
 import { pace } from "./pace.ts";
 import { Samples } from "./samples.ts";
+import { Settling, type Talker } from "./settling.ts";
 
 /** Who sits where: a token and the room that its owner talks in. */
 export interface Seat {
@@ -20,15 +21,9 @@ export interface CrowdOptions {
 }
 
 /** Somebody in the crowd: a client of ours, or of a server that ours is held against. */
-export interface Member {
-  /** Counts what comes; its head is the event up to which all of the room's have come. */
-  readonly reader: {
-    readonly events: number;
-    headOf(room: string): number | undefined;
-  };
-  readonly inFlight: number;
-  /** Of its message that was acknowledged last, 0 where there is none. */
-  readonly acknowledgedSeq: number;
+export interface Member extends Talker {
+  /** Counts what comes. */
+  readonly reader: Talker["reader"] & { readonly events: number };
   send(room: string, dueAt?: number): void;
   close(): void;
 }
@@ -46,8 +41,6 @@ const OPENING = 100;
 /** So many clients at most look at every event and measure its time. */
 const THOROUGH = 16;
 const WARM_UP_SECONDS = 2;
-/** Nothing that is in flight takes this long, unless it was lost. */
-const PATIENCE_MS = 20_000;
 
 export class Crowd {
   readonly #members: Member[] = [];
@@ -57,6 +50,7 @@ export class Crowd {
   #deliveries = new Samples();
   #closedLoop = false;
   #pacing: AbortController | null = null;
+  #settling!: Settling;
 
   private constructor(
     seats: readonly Seat[],
@@ -84,6 +78,11 @@ export class Crowd {
         thorough,
       });
     });
+    const { subscribed: listening, saying } = options;
+    crowd.#settling = new Settling(
+      seats.map(({ room }, i) => ({ talker: crowd.#members[i]!, room })),
+      { listening, numbered: saying === undefined },
+    );
     return crowd;
   }
 
@@ -152,34 +151,14 @@ export class Crowd {
   }
 
   /** Ends the talk; all that was sent must be acknowledged and, where subscribed, delivered to everybody. */
-  async settle(patienceMs = PATIENCE_MS): Promise<void> {
+  async settle(patienceMs?: number): Promise<void> {
     this.#closedLoop = false;
     this.#pacing?.abort();
-    const until = performance.now() + patienceMs;
-    while (!this.#isSettled()) {
-      if (performance.now() > until) {
-        throw new Error("Something that was sent never came back.");
-      }
-      await this.#pass(0.02);
-    }
+    await this.#settling.wait((seconds) => this.#pass(seconds), patienceMs);
   }
 
   close(): void {
     for (const member of this.#members) member.close();
-  }
-
-  #isSettled(): boolean {
-    if (this.#members.some(({ inFlight }) => inFlight > 0)) return false;
-    if (!this.options.subscribed) return true;
-    const heads = new Map<string, number>();
-    this.#members.forEach(({ acknowledgedSeq }, i) => {
-      const { room } = this.#seats[i]!;
-      heads.set(room, Math.max(heads.get(room) ?? 0, acknowledgedSeq));
-    });
-    return this.#members.every(({ reader }, i) => {
-      const { room } = this.#seats[i]!;
-      return reader.headOf(room) === heads.get(room);
-    });
   }
 
   #events(): number {

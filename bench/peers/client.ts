@@ -40,6 +40,10 @@ export class SocketIoClient implements Member, SocketListener, Listener {
     return this.#sent - this.#acknowledged;
   }
 
+  get acknowledgedCount(): number {
+    return this.#acknowledged;
+  }
+
   get acknowledgedSeq(): number {
     return this.#acknowledgedSeq;
   }

@@ -2,6 +2,7 @@
 import { Client } from "../generator/client.ts";
 import { pace } from "../generator/pace.ts";
 import { Samples } from "../generator/samples.ts";
+import { Settling } from "../generator/settling.ts";
 import { oneRoom } from "../layout.ts";
 import { usageBetween } from "../server.ts";
 import type { Work } from "../work.ts";
@@ -31,6 +32,10 @@ export const across: Work = {
         failed: failed.reject,
       }, { batch: true, thorough: true });
     }));
+    const settling = new Settling(
+      clients.map((talker) => ({ talker, room })),
+      { listening: true, numbered: true },
+    );
     const senders = clients.filter((_, i) => i % 2 === 0);
     const pass = (seconds: number) =>
       Promise.race([
@@ -49,6 +54,9 @@ export const across: Work = {
       await pass(seconds);
       const [own, other] = times;
       const usage = usageBetween(before, await server.usage());
+      times = [new Samples(), new Samples()];
+      talking.abort();
+      await settling.wait(pass);
       return {
         ownP50: own!.within(0.5),
         ownP99: own!.within(0.99),

@@ -2,6 +2,8 @@
 import { ask } from "../asking.ts";
 import type { Work } from "../work.ts";
 
+const LISTED = 100;
+
 export const lists: Work = {
   name: "lists",
   about: "GET /rooms of a user with 500 rooms, 100 a page, one connection",
@@ -18,6 +20,8 @@ export const lists: Work = {
       tokens,
       seconds,
       path: () => "/rooms",
+      // Each with its last message.
+      leastBytes: LISTED * 200,
     });
   },
 };

@@ -1,6 +1,6 @@
 // History pages of 50 by many keep-alive connections: pages a second.
 import { ask } from "../asking.ts";
-import { pageOf } from "../history.ts";
+import { PAGE_BYTES, pageOf } from "../history.ts";
 import type { Work } from "../work.ts";
 
 const CONNECTIONS = 16;
@@ -21,6 +21,7 @@ export const pages: Work = {
       tokens,
       seconds,
       path: () => pageOf(rooms[0]!),
+      leastBytes: PAGE_BYTES,
     });
   },
 };

@@ -1,6 +1,6 @@
 // Paging in a room of 1,000,000 messages against one of 1,000: the same requests, in turn, one after the other.
 import { ask } from "../asking.ts";
-import { pageOf } from "../history.ts";
+import { PAGE_BYTES, pageOf } from "../history.ts";
 import type { Work } from "../work.ts";
 
 const MEMBERS = 10;
@@ -29,6 +29,7 @@ export const paging: Work = {
         tokens,
         seconds: seconds / TURNS,
         path: () => pageOf(room!),
+        leastBytes: PAGE_BYTES,
       });
     const ratios: number[] = [];
     let figures = await askIn(large);

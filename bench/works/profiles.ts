@@ -10,6 +10,11 @@ export const profiles: Work = {
   goals: {},
   async run({ serve, seeded: { tokens }, seconds }) {
     const server = await serve();
-    return await ask(server, { tokens, seconds, path: () => "/users/me" });
+    return await ask(server, {
+      tokens,
+      seconds,
+      path: () => "/users/me",
+      leastBytes: 1,
+    });
   },
 };
