@@ -7,6 +7,7 @@ const LISTED = 100;
 export const lists: Work = {
   name: "lists",
   about: "GET /rooms of a user with 500 rooms, 100 a page, one connection",
+  quick: true,
   layout: {
     name: "500-rooms-of-2",
     users: 2,

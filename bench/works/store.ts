@@ -1,7 +1,6 @@
 // What the store takes alone for what `pages`, `lists` and `comeback` read of it: no server, no sockets, no checks.
 import { openStore, type Store } from "../../kv/store.ts";
 import { keys } from "../../kv/keys.ts";
-import type { Head } from "../../kv/log/head.ts";
 import { eachOf } from "../generator/at_once.ts";
 import { Samples } from "../generator/samples.ts";
 import type { Work } from "../work.ts";
@@ -28,7 +27,7 @@ export const storePages: Work = {
         start: keys.message(id, from),
         limit: PAGE_ROWS,
       });
-      await store.getMany(access);
+      await store.get(keys.head(id));
     };
     return measure(folder, async (timed) => {
       await Promise.all(
@@ -46,8 +45,8 @@ export const storeLists: Work = {
   run({ folder, seeded: { tokens }, seconds }) {
     const user = userOf(tokens[0]!);
     const readList = async (store: Store) => {
-      const all = await readHeads(store, user);
-      await readRooms(store, user, all.slice(0, LISTED));
+      const rooms = await readRoomsOf(store, user);
+      await readRooms(store, user, rooms.slice(0, LISTED));
     };
     return measure(folder, (timed) => repeat(seconds, () => timed(readList)));
   },
@@ -61,10 +60,7 @@ export const storeComeback: Work = {
   async run({ folder, seeded: { tokens } }) {
     const readBack = async (store: Store, user: string) => {
       await store.get(keys.profile(user));
-      const rooms = await readHeads(store, user);
-      // Once to sort them, once after each is followed.
-      await store.getMany(rooms.map(({ room }) => keys.head(room)));
-      await readRooms(store, user, rooms);
+      await readRooms(store, user, await readRoomsOf(store, user));
     };
     const { answered, ...times } = await measure(
       folder,
@@ -79,33 +75,23 @@ export const storeComeback: Work = {
   },
 };
 
-interface RoomHead {
-  readonly room: string;
-  readonly head: Head;
-}
-
-async function readHeads(store: Store, user: string): Promise<RoomHead[]> {
+/** Their heads are in memory: the doorbell tells whether these still hold. */
+async function readRoomsOf(store: Store, user: string): Promise<string[]> {
   const rows = await store.list(keys.memberships(user));
-  const rooms = rows.map(({ key }) => String(key.at(-1)));
-  const heads = await store.getMany<Head>(rooms.map(keys.head));
-  return heads.map(({ value }, i) => ({ room: rooms[i]!, head: value! }));
+  await store.get(keys.bell());
+  return rows.map(({ key }) => String(key.at(-1)));
 }
 
-/** The four rows that show a room to a member: last message, what was sent, membership, mark. */
+/** The rows that show a room to a member besides what is in memory: what was sent, membership, mark. */
 async function readRooms(
   store: Store,
   user: string,
-  rooms: readonly RoomHead[],
+  rooms: readonly string[],
 ): Promise<void> {
+  await store.getMany(rooms.map((room) => keys.sender(room, user)));
   await Promise.all([
-    store.getMany(
-      rooms.map(({ room, head }) => keys.message(room, head.lastMessage)),
-    ),
-    store.getMany(rooms.map(({ room }) => keys.sender(room, user))),
-  ]);
-  await Promise.all([
-    store.getMany(rooms.map(({ room }) => keys.member(room, user))),
-    store.getMany(rooms.map(({ room }) => keys.mark(user, room))),
+    store.getMany(rooms.map((room) => keys.member(room, user))),
+    store.getMany(rooms.map((room) => keys.mark(user, room))),
   ]);
 }
 
