@@ -69,7 +69,9 @@ export function namesIn(
 }
 
 export function formatFigure(name: FigureName, value: number): string {
-  const { digits } = KINDS[name];
+  // Two digits of a thirtieth of a core would not tell whether it is reached.
+  const small = KINDS[name].unit === "cores" && value < 0.1;
+  const digits = KINDS[name].digits + (small ? 1 : 0);
   return value.toLocaleString("en", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,

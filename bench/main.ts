@@ -1,91 +1,21 @@
 // The bench: runs works, each time on a fresh server with a fresh copy of its seeded database, and prints what they did.
-import {
-  readArguments,
-  readCount,
-  readNumber,
-  readOrExplain,
-  UsageError,
-} from "./command_line.ts";
+import { readOrExplain } from "./command_line.ts";
 import type { Figures } from "./figures.ts";
-import { describeMachine, type Form, readRecords, record } from "./recorded.ts";
-import { spreadsOf, Table } from "./report.ts";
-import type { Transport } from "./server.ts";
+import { describeMachine, readRecords, record } from "./recorded.ts";
+import { type Spreads, spreadsOf, Table } from "./report.ts";
+import { readRequest, USAGE } from "./request.ts";
 import { soak } from "./soak.ts";
 import { onStage } from "./stage.ts";
 import type { Work } from "./work.ts";
-import { WORKS } from "./works.ts";
 
-const USAGE =
-  `deno task bench [WORK…] [--runs 5] [--seconds 5] [--isolates 1] [--transport node|native] [--record]
-deno task bench:quick [WORK…] [--record]
-deno task bench soak [--minutes 60]
-
-${WORKS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join("\n")}`;
-
-/** Short, so that all of it takes two minutes. */
-const QUICK = { runs: "3", seconds: "1.5" };
-const FULL = { runs: "5", seconds: "5" };
-
-const { help, quick, keep, soaking, runs, works, options } = readOrExplain(
-  read,
-  USAGE,
-);
-const form: Form = quick ? "quick" : "full";
+const { help, form, keep, soaking, runs, works, options, comparable } =
+  readOrExplain(() => readRequest(Deno.args), USAGE);
 
 if (help) console.log(USAGE);
 else {
   console.log(`${await describeMachine()}, Deno ${Deno.version.deno}`);
   if (soaking) await soak(soaking, options);
   else Deno.exit(await runAll(works) ? 0 : 1);
-}
-
-function read() {
-  const { values, positionals } = readArguments({
-    allowPositionals: true,
-    options: {
-      runs: { type: "string" },
-      seconds: { type: "string" },
-      isolates: { type: "string", default: "1" },
-      transport: { type: "string", default: "node" },
-      minutes: { type: "string", default: "60" },
-      quick: { type: "boolean", default: false },
-      record: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  const { runs, seconds } = { ...(values.quick ? QUICK : FULL), ...values };
-  const minutes = readNumber("minutes", values.minutes);
-  const soaking = positionals[0] === "soak" ? minutes : null;
-  return {
-    help: values.help,
-    quick: values.quick,
-    keep: values.record,
-    soaking,
-    runs: readCount("runs", runs),
-    works: soaking ? [] : chosen(positionals, values.quick),
-    options: {
-      seconds: readNumber("seconds", seconds),
-      isolates: readCount("isolates", values.isolates),
-      transport: readTransport(values.transport),
-    },
-  };
-}
-
-function readTransport(name: string): Transport {
-  if (name === "node" || name === "native") return name;
-  throw new UsageError("--transport must be node or native.");
-}
-
-function chosen(names: readonly string[], onlyQuick: boolean): Work[] {
-  const unknown = names.filter((name) =>
-    !WORKS.some((work) => work.name === name)
-  );
-  if (unknown.length > 0) {
-    throw new UsageError(`No such work: ${unknown.join(", ")}.`);
-  }
-  return WORKS.filter(({ name, quick }) =>
-    names.length > 0 ? names.includes(name) : quick || !onlyQuick
-  );
 }
 
 /** Answers whether nothing was worse than recorded. */
@@ -114,8 +44,31 @@ async function run(work: Work): Promise<boolean> {
   const spreads = spreadsOf(figures);
   table?.spreads(spreads);
   table?.goals(spreads, work.goals);
-  if (keep) await record(form, work.name, spreads, runs);
-  const recorded = readRecords()[form]?.[work.name];
-  return recorded === undefined || table === undefined ||
-    table.recorded(spreads, recorded.figures);
+  const good = await isAsGood(work, spreads, table!);
+  if (keep) await record(form, work.name, spreads, { runs, ...options });
+  // Whoever records a worse figure has seen it and wants it so.
+  return good || keep;
+}
+
+/** Beside what was recorded, if it was measured in the same way. */
+async function isAsGood(
+  { name }: Work,
+  spreads: Spreads,
+  table: Table,
+): Promise<boolean> {
+  const recorded = readRecords()[form]?.[name];
+  if (recorded === undefined || !comparable) {
+    console.log("Nothing is recorded to hold this against.");
+    return true;
+  }
+  const good = table.recorded(spreads, recorded.figures);
+  const { machine, seconds, at, commit } = recorded;
+  if (machine !== await describeMachine()) {
+    console.log(`The recorded machine is another one: ${machine}.`);
+  }
+  if (seconds !== options.seconds) {
+    console.log(`The recorded runs are of ${seconds} s each.`);
+  }
+  if (!good) console.log(`Recorded ${at}, commit ${commit}.`);
+  return good;
 }

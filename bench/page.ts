@@ -75,9 +75,12 @@ ${sourceOf([ours, theirs])}`;
 
 /** Where and when the figures are from. */
 function sourceOf(recorded: readonly Recorded[]): string {
-  const all = (name: "machine" | "deno" | "at" | "runs" | "commit") =>
-    [...new Set(recorded.map((one) => one[name]))].join(", ");
-  return `${all("machine")}; Deno ${all("deno")}; ${all("runs")} runs each; ${
-    all("at")
-  }, commit ${all("commit")}.`;
+  const all = (name: Exclude<keyof Recorded, "figures">) =>
+    [...new Set(recorded.flatMap((one) => one[name] ?? []))].join(", ");
+  const versions = all("versions");
+  return `${all("machine")}; Deno ${all("deno")}${
+    versions && `, ${versions}`
+  }; ${all("runs")} runs of ${all("seconds")} s each; ${all("at")}, commit ${
+    all("commit")
+  }.`;
 }

@@ -11,6 +11,10 @@ export interface Recorded {
   readonly commit: string;
   readonly at: string;
   readonly runs: number;
+  /** How long each run was, where a work may take any time. */
+  readonly seconds: number;
+  /** The other server's programs, where it is not ours. */
+  readonly versions?: string;
   readonly figures: Spreads;
 }
 
@@ -32,7 +36,7 @@ export async function record(
   form: Form,
   work: string,
   figures: Spreads,
-  runs: number,
+  { runs, seconds, versions }: Pick<Recorded, "runs" | "seconds" | "versions">,
 ): Promise<void> {
   const records = readRecords();
   const recorded: Recorded = {
@@ -41,6 +45,8 @@ export async function record(
     commit: (await say("git", "rev-parse", "--short", "HEAD")).trim(),
     at: new Date().toISOString().slice(0, 10),
     runs,
+    seconds,
+    ...(versions === undefined ? {} : { versions }),
     figures: round(figures),
   };
   records[form] = { ...records[form], [work]: recorded };

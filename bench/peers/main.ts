@@ -82,8 +82,12 @@ async function compare(): Promise<boolean> {
     }`,
   );
   if (keep) {
-    await record("peers", "kvorum", our, runs);
-    await record("peers", "socket.io", their, runs);
+    await record("peers", "kvorum", our, { runs, seconds });
+    await record("peers", "socket.io", their, {
+      runs,
+      seconds,
+      versions: versions.join(", "),
+    });
   }
   return reached;
 }

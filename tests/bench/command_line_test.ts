@@ -6,6 +6,7 @@ import {
   readNumber,
   UsageError,
 } from "../../bench/command_line.ts";
+import { readRequest } from "../../bench/request.ts";
 
 function refuses(read: () => unknown, message: string) {
   assert.throws(read, (fault) => {
@@ -37,4 +38,37 @@ Deno.test("an unknown option is refused in one line", () => {
   );
   const { values } = readArguments({ ...config, args: ["--runs", "1"] });
   assert.equal(values.runs, "1");
+});
+
+Deno.test("what would mean nothing beside the rest is refused", () => {
+  const cases = {
+    "soak talk": "talk means nothing beside soak.",
+    "talk soak": "talk means nothing beside soak.",
+    "soak --record": "--record means nothing beside soak.",
+    "soak --quick": "--quick means nothing beside soak.",
+    "talk --minutes 3": "--minutes means nothing beside a work.",
+    "talk --record --isolates 2": "--isolates means nothing beside --record.",
+    "nothing": "No such work: nothing.",
+    "talk --transport tcp": "--transport must be node or native.",
+  };
+  for (const [line, message] of Object.entries(cases)) {
+    refuses(() => readRequest(line.split(" ")), message);
+  }
+});
+
+Deno.test("only what is served as it was when it was recorded is held against that", () => {
+  const comparable = (...args: string[]) => readRequest(args).comparable;
+  assert.equal(comparable("talk", "--runs", "1"), true);
+  assert.equal(comparable("talk", "--transport", "native"), false);
+  assert.equal(comparable("talk", "--isolates", "2"), false);
+});
+
+Deno.test("the quick bench is a part of the other, and shorter", () => {
+  const [full, quick] = [readRequest([]), readRequest(["--quick"])];
+  assert.ok(quick.works.length > 0);
+  assert.ok(quick.works.every((work) => full.works.includes(work)));
+  assert.ok(quick.works.length < full.works.length);
+  assert.deepEqual([full.runs, full.options.seconds], [5, 5]);
+  assert.deepEqual([quick.runs, quick.options.seconds], [3, 1.5]);
+  assert.deepEqual(readRequest(["soak"]).soaking, 60);
 });

@@ -1,6 +1,6 @@
 // When a figure is as good as its goal, and when it is so much worse than recorded that the quick bench fails.
 import assert from "node:assert/strict";
-import { isWorse, reaches } from "../../bench/figures.ts";
+import { formatFigure, isWorse, reaches } from "../../bench/figures.ts";
 
 Deno.test("reaches() knows which way is better", () => {
   assert.equal(reaches("acked", 100, 100), true);
@@ -18,4 +18,10 @@ Deno.test("isWorse() bears what a machine's moods do, and no more", () => {
   assert.equal(isWorse("ackP99", 26, 10), true);
   // What only explains is never worse.
   assert.equal(isWorse("serverCores", 9, 1), false);
+});
+
+Deno.test("formatFigure() shows small shares of a core so that they can be told from their goal", () => {
+  assert.equal(formatFigure("serverCores", 0.0349), "0.035");
+  assert.equal(formatFigure("serverCores", 1.3149), "1.31");
+  assert.equal(formatFigure("acked", 12_345.6), "12,346");
 });

@@ -9,7 +9,7 @@ const PAGE =
 
 function recorded(figures: Spreads): Recorded {
   const source = { machine: "M", deno: "1.2.3", commit: "c0ffee", at: "today" };
-  return { ...source, runs: 5, figures };
+  return { ...source, runs: 5, seconds: 4, figures };
 }
 
 const spread = (median: number) => ({ median, least: median, most: median });
@@ -41,7 +41,9 @@ Deno.test("a goal is met by what is as good, and else told how far it is", () =>
     ["", "ack p99 ms", "≤ 25.0", "25.0 (25.0–25.0)", "met"],
     ["`senders-2`", "acked /s", "", "7 (7–7)", ""],
   ]);
-  assert.ok(page.includes("M; Deno 1.2.3; 5 runs each; today, commit c0ffee."));
+  assert.ok(
+    page.includes("M; Deno 1.2.3; 5 runs of 4 s each; today, commit c0ffee."),
+  );
   assert.ok(page.startsWith("a\n") && page.endsWith("\nb"));
 });
 
@@ -49,8 +51,9 @@ Deno.test("beside a peer each figure is told of both", () => {
   const page = withFigures(PAGE, {
     peers: {
       kvorum: recorded({ acked: spread(100) }),
-      "socket.io": recorded({ acked: spread(20) }),
+      "socket.io": { ...recorded({ acked: spread(20) }), versions: "V 1" },
     },
   });
+  assert.ok(page.includes("M; Deno 1.2.3, V 1; 5 runs of 4 s each;"));
   assert.match(page, /\| acked \/s +\| 100 \(.*\| 20 \(.*\| 5\.0 times \|/);
 });
