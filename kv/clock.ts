@@ -31,6 +31,21 @@ export const systemClock: Clock = {
   turn: () => new Promise((resolve) => setImmediate(resolve)),
 };
 
+/** A moment by both clocks. */
+export interface Moment {
+  readonly now: number;
+  readonly elapsed: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { now: clock.now(), elapsed: clock.elapsed() };
+}
+
+/** How many milliseconds ago it was, by the clock that says more: the monotonic one sleeps where the machine does. */
+export function since(clock: Clock, { now, elapsed }: Moment): number {
+  return Math.max(clock.now() - now, clock.elapsed() - elapsed);
+}
+
 /** RFC 3339 in UTC with milliseconds, as every time on the wire. */
 export function toTimestamp(ms: number): string {
   return new Date(ms).toISOString();

@@ -1,5 +1,5 @@
 // How isolates hear of each other's commits: a doorbell, and a short-lived feed that says what rang.
-import { type Clock } from "../clock.ts";
+import { type Clock, type Moment, momentOf, since } from "../clock.ts";
 import { keys } from "../keys.ts";
 import type { Commit, KeyPart, Outcome, Store } from "../store.ts";
 import { type Doorbell, RowDoorbell } from "./doorbell.ts";
@@ -100,8 +100,8 @@ export class Feed {
     signal: AbortSignal,
   ): Promise<void> {
     let cursor: KeyPart | null = null;
-    // Never: the first look, whichever succeeds, begins with the newest.
-    let lookedAt = -Infinity;
+    // Null: the first look, whichever succeeds, begins with the newest.
+    let lookedAt: Moment | null = null;
     let busy = false;
     let again = false;
 
@@ -113,12 +113,14 @@ export class Feed {
         while (again && !signal.aborted) {
           again = false;
           // A feed row may be gone a little after its time: whoever slept that long cannot know what it missed.
-          if (this.clock.elapsed() - lookedAt > FEED_ROW_MS / 2) {
+          if (
+            lookedAt === null || since(this.clock, lookedAt) > FEED_ROW_MS / 2
+          ) {
             cursor = await this.#newest();
             await missed();
           }
           // Taken before: the answer may be old when it is there.
-          const lookingAt = this.clock.elapsed();
+          const lookingAt = momentOf(this.clock);
           const rows = await this.#since(cursor);
           lookedAt = lookingAt;
           for (const row of rows) {

@@ -1,6 +1,6 @@
 // Tells on demand what has changed: whoever keeps rows in memory looks before they are used, and so uses none that
 // another isolate has changed since.
-import type { Clock } from "../clock.ts";
+import { type Clock, type Moment, momentOf, since } from "../clock.ts";
 import { keys } from "../keys.ts";
 import type { Store } from "../store.ts";
 import { FEED_ROW_MS, type FeedRow, type Ring } from "./feed.ts";
@@ -19,7 +19,7 @@ const ROWS = 100;
 export class Lookout {
   /** The doorbell's version up to which the keeper was told all; null before the first look. */
   #seen: string | null = null;
-  #seenAt = -Infinity;
+  #seenAt: Moment | null = null;
   #underWay: Promise<void> = Promise.resolve();
   #next: Promise<void> | null = null;
 
@@ -43,12 +43,13 @@ export class Lookout {
 
   async #look(): Promise<void> {
     const { clock, store, keeper } = this;
-    const lookingAt = clock.elapsed();
+    const lookingAt = momentOf(clock);
     const { version } = await store.get(keys.bell());
     if (version !== this.#seen) {
       const rows = await this.#since(this.#seen, version);
       // A feed row may be gone a little after its time: whoever slept that long cannot know what it missed.
-      const slept = clock.elapsed() - this.#seenAt > FEED_ROW_MS / 2;
+      const slept = this.#seenAt === null ||
+        since(clock, this.#seenAt) > FEED_ROW_MS / 2;
       if (rows === null || slept) keeper.missed();
       else {for (const { rings, at } of rows) {
           rings.forEach((ring) => keeper.rang(ring, at));

@@ -131,13 +131,15 @@ Deno.test("commit() announces here what was stored, and nothing that was not", (
   }));
 
 /**
- * A clock whose monotonic time jumps without waking anybody: what a frozen process sees. It freezes when the follower
- * has done all that it was rung for; so the doorbell, which may ring late, is one that is heard at once.
+ * Clocks that jump without waking anybody: both for a frozen process, the wall clock alone on a machine that was
+ * suspended. It freezes when the follower has done all that it was rung for; so the doorbell, which may ring late, is
+ * one that is heard at once.
  */
 function freezing({ clock, store }: World) {
   let frozen = 0;
+  let suspended = 0;
   const seen: Clock = {
-    now: () => clock.now() + frozen,
+    now: () => clock.now() + frozen + suspended,
     elapsed: () => clock.elapsed() + frozen,
     turn: () => clock.turn(),
     sleep: (ms, signal) => clock.sleep(ms, signal),
@@ -161,6 +163,7 @@ function freezing({ clock, store }: World) {
     store: heardAtOnce,
     settled: () => turns.settled(),
     freeze: (ms: number) => void (frozen += ms),
+    suspend: (ms: number) => void (suspended += ms),
   };
 }
 
@@ -170,23 +173,25 @@ async function forgetFeed(store: Store): Promise<void> {
   }
 }
 
-Deno.test("after a sleep longer than the feed remembers, follow() says so once and goes on from there", () =>
-  inWorld(async (world) => {
-    const { clock, store, settled, freeze } = freezing(world);
-    await listening({ store, clock }, async (it) => {
-      await settled();
-      freeze(60_001);
-      await forgetFeed(world.store);
-      await ring(store, "other", "woken by");
-      await it.until(1);
-      assert.equal(it.missed, 1);
-      await ring(store, "other", "afterwards");
-      await it.until(2);
-      assert.deepEqual(usersOf(it.heard), ["while looking", "afterwards"]);
-      assert.equal(it.missed, 1);
-      // What is committed while all heads are read again is not in what was read: it must be heard.
-    }, () => ring(store, "other", "while looking"));
-  }));
+for (const how of ["freeze", "suspend"] as const) {
+  Deno.test(`after a ${how} longer than the feed remembers, follow() says so once and goes on from there`, () =>
+    inWorld(async (world) => {
+      const { clock, store, settled, [how]: sleep } = freezing(world);
+      await listening({ store, clock }, async (it) => {
+        await settled();
+        sleep(60_001);
+        await forgetFeed(world.store);
+        await ring(store, "other", "woken by");
+        await it.until(1);
+        assert.equal(it.missed, 1);
+        await ring(store, "other", "afterwards");
+        await it.until(2);
+        assert.deepEqual(usersOf(it.heard), ["while looking", "afterwards"]);
+        assert.equal(it.missed, 1);
+        // What is committed while all heads are read again is not in what was read: it must be heard.
+      }, () => ring(store, "other", "while looking"));
+    }));
+}
 
 Deno.test("follow() that froze while it was reading says that it may have missed something", () =>
   inWorld(async (world) => {

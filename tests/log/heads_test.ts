@@ -137,6 +137,13 @@ const FORGETTING: Record<string, (world: World) => Promise<void>> = {
     world.clock.advance(30_001);
     await ring(world.store);
   },
+  "that it may have forgotten while this machine was suspended": async (
+    { clock, store },
+  ) => {
+    await forgetFeed(store, -1);
+    clock.setWall(clock.now() + 30_001);
+    await ring(store);
+  },
   "that were too many to be told": async ({ store }) => {
     for (let i = 0; i < 100; i++) await ring(store);
   },
