@@ -51,6 +51,8 @@ export async function readMyRooms(
     const last = lastMessages[i]!;
     const peer = peerOf(head, user);
     if (member === null || mark === null) return [];
+    // As the room was then they were not in it: of what it is now their joining tells.
+    if (member.joined > head.seq) return [];
     const mine: MyRoom = {
       ...toRoom(room, head, logs.generation),
       role: member.role,

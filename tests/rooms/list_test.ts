@@ -12,7 +12,8 @@ import { getRoom } from "../../kv/rooms/change.ts";
 import { createRoom } from "../../kv/rooms/create.ts";
 import { joinRoom, leaveRoom } from "../../kv/rooms/join.ts";
 import { listRooms } from "../../kv/rooms/list.ts";
-import { addToRoom } from "../../kv/rooms/members.ts";
+import { addToRoom, removeFromRoom } from "../../kv/rooms/members.ts";
+import { presentMyRooms } from "../../kv/rooms/mine.ts";
 import type { Mutation } from "../../kv/store.ts";
 import { inWorld, refuses, run } from "../accounts/world.ts";
 import { Turns } from "../log/turns.ts";
@@ -311,4 +312,20 @@ Deno.test("nobody is in more rooms than one may be, and is told so", () =>
     await assert.rejects(run(core, addToRoom, input, ada!), full);
     await run(core, leaveRoom, { room: channel }, bob);
     assert.equal((await run(core, joinRoom, { room: other }, bob)).id, other);
+  }));
+
+Deno.test("a room that one joined after its head was read is not shown as it was before", () =>
+  inWorld(async ({ core }) => {
+    const [ada, bob] = await people(core, "ada", "bob");
+    const room = await roomOf(core, ada!);
+    const before = await core.logs.heads.read([room]);
+    const joining = { room, userId: "bob", role: "member" } as const;
+    await run(core, addToRoom, joining, ada);
+    assert.deepEqual(await presentMyRooms(core, "bob", before), []);
+    await run(core, removeFromRoom, { room, userId: "bob" }, ada);
+    const between = await core.logs.heads.read([room]);
+    await run(core, addToRoom, joining, ada);
+    assert.deepEqual(await presentMyRooms(core, "bob", between), []);
+    const { items } = await run(core, listRooms, {}, bob);
+    assert.deepEqual(items.map(({ seq }) => seq), [5]);
   }));
