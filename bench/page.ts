@@ -1,5 +1,9 @@
 // The tables of bench/README.md, made from what was recorded, so that they can't say anything else: `deno task docs`.
-import { renderTable, replaceBetween } from "../docs/markdown.ts";
+import {
+  renderParagraph,
+  renderTable,
+  replaceBetween,
+} from "../docs/markdown.ts";
 import {
   type FigureName,
   formatFigure,
@@ -78,9 +82,9 @@ function sourceOf(recorded: readonly Recorded[]): string {
   const all = (name: Exclude<keyof Recorded, "figures">) =>
     [...new Set(recorded.flatMap((one) => one[name] ?? []))].join(", ");
   const versions = all("versions");
-  return `${all("machine")}; Deno ${all("deno")}${
-    versions && `, ${versions}`
-  }; ${all("runs")} runs of ${all("seconds")} s each; ${all("at")}, commit ${
-    all("commit")
-  }.`;
+  return renderParagraph(
+    `${all("machine")}; Deno ${all("deno")}${versions && `, ${versions}`}; ${
+      all("runs")
+    } runs of ${all("seconds")} s each; ${all("at")}, commit ${all("commit")}.`,
+  );
 }

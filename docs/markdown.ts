@@ -1,4 +1,4 @@
-// Tables in Markdown, and the places in a page where they belong.
+// Tables and paragraphs in Markdown, and the places in a page where they belong.
 
 /** A table as `deno fmt` would leave it. */
 export function renderTable(
@@ -18,6 +18,18 @@ export function renderTable(
     line(head.map(() => ""), "-"),
     ...rows.map((row) => line(row, " ")),
   ].join("\n");
+}
+
+const WIDTH = 80;
+
+/** A paragraph as `deno fmt` would leave it. */
+export function renderParagraph(text: string): string {
+  let column = -1;
+  return text.split(" ").map((word, i) => {
+    const fits = column + 1 + word.length <= WIDTH;
+    column = fits ? column + 1 + word.length : word.length;
+    return i === 0 ? word : `${fits ? " " : "\n"}${word}`;
+  }).join("");
 }
 
 /** The page with a text between two comments that name it. Throws where they are missing. */

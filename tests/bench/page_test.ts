@@ -57,3 +57,22 @@ Deno.test("beside a peer each figure is told of both", () => {
   assert.ok(page.includes("M; Deno 1.2.3, V 1; 5 runs of 4 s each;"));
   assert.match(page, /\| acked \/s +\| 100 \(.*\| 20 \(.*\| 5\.0 times \|/);
 });
+
+Deno.test("however many versions there are to name, the page stays as deno fmt would leave it", () => {
+  const versions = Array.from({ length: 9 }, (_, i) => `Program${i} 1.2.${i}`)
+    .join(", ");
+  const page = withFigures(PAGE, {
+    peers: {
+      kvorum: recorded({ acked: spread(100) }),
+      "socket.io": { ...recorded({ acked: spread(20) }), versions },
+    },
+  });
+  const lines = page.slice(page.indexOf("M; Deno"), page.indexOf("c0ffee."))
+    .split("\n");
+  for (const [i, line] of lines.entries()) {
+    assert.ok(line.length <= 80, line);
+    const next = lines[i + 1]?.split(" ")[0];
+    assert.ok(next === undefined || line.length + 1 + next.length > 80, line);
+  }
+  assert.equal(lines.length, 3);
+});
