@@ -4,7 +4,6 @@ import { epochOf } from "../../kv/log/head.ts";
 import { countFitting } from "../../kv/page.ts";
 import { LIMITS } from "../../kv/limits.ts";
 import { readActivity } from "../../kv/rooms/list.ts";
-import { readRoomsOf } from "../../kv/rooms/membership.ts";
 import { readMyRooms } from "../../kv/rooms/mine.ts";
 import { Refused } from "../../kv/errors.ts";
 import type { MyRoom } from "../../kv/shapes.ts";
@@ -43,8 +42,7 @@ export class RoomListing {
   ) {}
 
   async first(places: Places): Promise<ListedPage> {
-    const joined = await readRoomsOf(this.core, this.user);
-    const activity = await readActivity(this.core, joined);
+    const activity = await readActivity(this.core, this.user);
     this.#order = activity.map(({ room }) => room);
     this.#places = { ...places };
     const mine = new Set(this.#order);
