@@ -25,8 +25,16 @@ export interface JoinedRoom {
   readonly joined: number;
 }
 
-/** The same, each with the `seq` of the user's joining. */
-export async function readMyRooms(
+/** Those of the rooms that the user is in, as they are now, in the order given. */
+export async function readJoinedRooms(
+  core: Core,
+  user: string,
+  rooms: readonly string[],
+): Promise<JoinedRoom[]> {
+  return await readMyRooms(core, user, await core.logs.heads.read(rooms));
+}
+
+async function readMyRooms(
   core: Core,
   user: string,
   rooms: readonly RoomHead[],
@@ -82,8 +90,7 @@ export async function requireJoinedRoom(
   user: string,
   room: string,
 ): Promise<JoinedRoom> {
-  const heads = await core.logs.heads.read([room]);
-  const [joined] = await readMyRooms(core, user, heads);
+  const [joined] = await readJoinedRooms(core, user, [room]);
   if (joined === undefined) throw noRoom();
   return joined;
 }

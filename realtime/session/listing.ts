@@ -4,7 +4,7 @@ import { epochOf } from "../../kv/log/head.ts";
 import { countFitting } from "../../kv/page.ts";
 import { LIMITS } from "../../kv/limits.ts";
 import { readActivity } from "../../kv/rooms/list.ts";
-import { readMyRooms } from "../../kv/rooms/mine.ts";
+import { readJoinedRooms } from "../../kv/rooms/mine.ts";
 import { Refused } from "../../kv/errors.ts";
 import type { MyRoom } from "../../kv/shapes.ts";
 import type { Subscription } from "../hub.ts";
@@ -104,12 +104,14 @@ export class RoomListing {
       rooms.filter((room) => again || !this.rooms.isFollowed(room))
         .map((room) => [room, this.rooms.register(room)]),
     );
-    const read = await this.#read(rooms).catch((thrown) => {
-      for (const subscription of subscriptions.values()) {
-        this.rooms.abandon(subscription);
-      }
-      throw thrown;
-    });
+    const read = await readJoinedRooms(this.core, this.user, rooms).catch(
+      (thrown) => {
+        for (const subscription of subscriptions.values()) {
+          this.rooms.abandon(subscription);
+        }
+        throw thrown;
+      },
+    );
     const fitting = read.slice(0, countFitting(read, bytes));
     const cut = read.slice(fitting.length).map(({ mine }) => mine.id);
 
@@ -147,11 +149,6 @@ export class RoomListing {
         }
       },
     };
-  }
-
-  async #read(rooms: readonly string[]) {
-    const heads = await this.core.logs.heads.read(rooms);
-    return await readMyRooms(this.core, this.user, heads);
   }
 
   /** What can't be replayed is said: never skipped. */

@@ -12,7 +12,7 @@ import { keys } from "../../kv/keys.ts";
 import type { Ring } from "../../kv/log/feed.ts";
 import type { Principal } from "../../kv/principal.ts";
 import { type Mark, readRoomsOf } from "../../kv/rooms/membership.ts";
-import { readMyRooms } from "../../kv/rooms/mine.ts";
+import { readJoinedRooms } from "../../kv/rooms/mine.ts";
 import { removedFrame, roomFrame, userFrame } from "../frames.ts";
 import type { UserFollower } from "../hub.ts";
 import type { FollowedRooms } from "./followed_rooms.ts";
@@ -87,10 +87,13 @@ export class News implements UserFollower {
     if (this.#closed || rooms.isFollowed(room) || listing.isAhead(room)) return;
     const known = rooms.isKnown(room);
     const subscription = known ? null : rooms.register(room);
-    const [read] = await this.#read(room).catch((thrown) => {
-      if (subscription) rooms.abandon(subscription);
-      throw thrown;
-    });
+    const { user } = this.who;
+    const [read] = await readJoinedRooms(this.deps.core, user, [room]).catch(
+      (thrown) => {
+        if (subscription) rooms.abandon(subscription);
+        throw thrown;
+      },
+    );
     if (this.#closed || subscription?.state === "ended") return;
     if (read === undefined) {
       // Not followed, so that no log tells why.
@@ -105,11 +108,6 @@ export class News implements UserFollower {
         announce: false,
       });
     }
-  }
-
-  async #read(room: string) {
-    const heads = await this.deps.core.logs.heads.read([room]);
-    return await readMyRooms(this.deps.core, this.who.user, heads);
   }
 
   async #readAgain(ring: Extract<Ring, { user: string }>): Promise<void> {
